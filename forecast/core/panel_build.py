@@ -1,0 +1,137 @@
+"""From a long frame to a Panel: the checks that make the Panel type a proof.
+
+Each check counts all its offences and shows some. It must not repair: policies that change data belong to the sources.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pandas as pd
+
+from forecast.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, TextArray
+from forecast.core.errors import DataError, InputMissing, Offence
+from forecast.core.frequency import Frequency
+from forecast.core.panel import Panel, Roles
+
+OFFENCES_KEPT = 1000
+
+
+def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static: pd.DataFrame | None) -> Panel:
+    """Returns the panel of a long frame; see `Panel.from_frame`."""
+    _require_columns(frame, ("unique_id", "ds", "y", *roles.known, *roles.past), "the table")
+    codes, ids = _ids(frame)
+    ordinals = _ordinals(frame, frequency)
+    order = _order(codes, ordinals)
+    if order is not None:
+        codes, ordinals = codes[order], ordinals[order]
+    _refuse_duplicates(frame, codes, ordinals, order)
+    rows, offsets, starts = _layout(codes, ordinals, len(ids))
+    columns = {name: _numbers(frame, name) for name in ("y", *roles.known, *roles.past)}
+
+    def placed(names: tuple[str, ...]) -> FloatArray:
+        out = np.full((int(offsets[-1]), len(names)), np.nan)
+        for column, name in enumerate(names):
+            out[rows, column] = columns[name] if order is None else columns[name][order]
+        return out
+
+    return Panel(frequency, ids, offsets, starts, placed(("y",))[:, 0], placed(roles.known), placed(roles.past),
+                 _static(static, ids, roles.static), roles)  # fmt: skip
+
+
+def _require_columns(frame: pd.DataFrame, names: tuple[str, ...], where: str) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise InputMissing(f"{where} has no column {missing}; it has {[str(c) for c in frame.columns]}: map the columns in the source")
+
+
+def _offences(frame: pd.DataFrame, bad: BoolArray, column: str, rule: str) -> list[Offence]:
+    rows = np.flatnonzero(bad)[:OFFENCES_KEPT]
+    values, ids = frame[column].iloc[rows], frame["unique_id"].iloc[rows]
+    return [Offence(rule, column, str(v), int(r), str(i)) for r, v, i in zip(rows, values, ids, strict=True)]
+
+
+def _refuse(frame: pd.DataFrame, bad: BoolArray, column: str, rule: str, advice: str) -> None:
+    if bad.any():
+        total = int(bad.sum())
+        raise DataError(f"column {column!r}: {total} rows break the rule {rule!r}; {advice}", _offences(frame, bad, column, rule), total)
+
+
+def _ids(frame: pd.DataFrame) -> tuple[IntArray, TextArray]:
+    """Codes [rows] into the ascending, NFC-normal ids [N]."""
+    column = frame["unique_id"]
+    _refuse(frame, column.isna().to_numpy(), "unique_id", "id present", "every row needs an id")
+    codes, uniques = pd.factorize(column)
+    texts = [unicodedata.normalize("NFC", str(u)) for u in uniques]
+    ids = np.array(sorted(set(texts)), dtype=object)
+    place = {text: position for position, text in enumerate(ids)}
+    return np.array([place[t] for t in texts], dtype=np.int64)[codes], ids
+
+
+def _ordinals(frame: pd.DataFrame, frequency: Frequency) -> IntArray:
+    column = frame["ds"]
+    _refuse(frame, column.isna().to_numpy(), "ds", "time stamp present", "every row needs a time stamp")
+    dates = pd.api.types.is_datetime64_any_dtype(column)
+    if len(column) and frequency.is_integer and not pd.api.types.is_numeric_dtype(column):
+        raise DataError(f"integer time needs whole numbers in 'ds', found {column.dtype}; give the frequency of the dates instead")
+    if len(column) and not frequency.is_integer and not dates:
+        raise DataError(f"frequency {frequency.alias!r} needs dates in 'ds', found {column.dtype}; parse them, or use the frequency 'integer'")
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        raise DataError(f"'ds' has the time zone {column.dtype.tz}; declare one zone in the source, which makes it local time")
+    ordinals, on_grid = frequency.ordinals(column.to_numpy())
+    _refuse(frame, ~on_grid, "ds", f"on the grid of {frequency.alias!r}", "give the right frequency, or repair the stamps in the source")
+    return ordinals
+
+
+def _order(codes: IntArray, ordinals: IntArray) -> IntArray | None:
+    """The order by id and time; None where the rows are in it."""
+    step, time = np.diff(codes), np.diff(ordinals)
+    if bool(((step > 0) | ((step == 0) & (time > 0))).all()):
+        return None
+    return np.lexsort((ordinals, codes))
+
+
+def _refuse_duplicates(frame: pd.DataFrame, codes: IntArray, ordinals: IntArray, order: IntArray | None) -> None:
+    again = np.zeros(len(codes), dtype=np.bool_)
+    again[1:] = (codes[1:] == codes[:-1]) & (ordinals[1:] == ordinals[:-1])
+    if order is not None:
+        in_frame = np.zeros(len(codes), dtype=np.bool_)
+        in_frame[order] = again
+        again = in_frame
+    _refuse(frame, again, "ds", "one row per series and step", "choose a policy for duplicates in the source")
+
+
+def _layout(codes: IntArray, ordinals: IntArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Flat row of each sorted input row, offsets [N + 1] and starts [N]."""
+    first = np.searchsorted(codes, np.arange(count))
+    last = np.searchsorted(codes, np.arange(count), side="right") - 1
+    starts = ordinals[first]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(ordinals[last] - starts + 1)])
+    return ordinals - starts[codes] + offsets[codes], offsets, starts
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
+    column = frame[name]
+    if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+        numbers = pd.to_numeric(column, errors="coerce")
+        _refuse(frame, (numbers.isna() & column.notna()).to_numpy(), name, "a number", "repair the values, or take the column out")
+        column = numbers
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    _refuse(frame, np.isinf(values), name, "finite", "infinite values cannot be used")
+    return values
+
+
+def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...]) -> FloatArray:
+    if not names:
+        return np.zeros((len(ids), 0))
+    if static is None:
+        raise DataError(f"static columns {list(names)} need a table with one row per unique_id")
+    _require_columns(static, ("unique_id", *names), "the static table")
+    table = static.assign(unique_id=static["unique_id"].astype(str)).set_index("unique_id")
+    if table.index.has_duplicates:
+        raise DataError(f"the static table has series twice: {list(table.index[table.index.duplicated()][:5])}")
+    absent: AnyArray = np.array([i not in table.index for i in ids], dtype=bool)
+    if absent.any():
+        raise DataError(f"the static table has no row for series {list(ids[absent][:5])} ({int(absent.sum())} in all)")
+    return table.loc[list(ids), list(names)].to_numpy(dtype=np.float64)
