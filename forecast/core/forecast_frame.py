@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from forecast.core.arrays import FloatArray, IntArray, TextArray
+from forecast.core.arrays import AnyArray, FloatArray, IntArray, TextArray
 from forecast.core.errors import ModelError
 from forecast.core.frequency import Frequency
 
@@ -54,13 +54,19 @@ class ForecastFrame:
     def __post_init__(self) -> None:
         rows, horizon = self.mean.shape
         if self.quantiles.shape != (rows, horizon, len(self.levels)) or not rows == len(self.ids) == len(self.cutoffs):
-            raise ModelError(f"{self.model}: {rows} means of {horizon} steps beside quantiles of shape {self.quantiles.shape} and {len(self.ids)} ids")
+            raise ModelError(
+                f"{self.model}: {rows} means of {horizon} steps beside quantiles of shape {self.quantiles.shape} and {len(self.ids)} ids"
+            )
         broken = ~(np.isfinite(self.mean).all(axis=1) & np.isfinite(self.quantiles).all(axis=(1, 2)))
         if broken.any():
-            raise ModelError(f"{self.model}: {int(broken.sum())} forecasts are not finite, among them {[str(i) for i in self.ids[broken][:5]]}")
+            raise ModelError(
+                f"{self.model}: {int(broken.sum())} forecasts are not finite, among them {[str(i) for i in self.ids[broken][:5]]}"
+            )
         crossed = (np.diff(self.quantiles, axis=2) < 0).any(axis=(1, 2))
         if crossed.any():
-            raise ModelError(f"{self.model}: quantiles cross in {int(crossed.sum())} forecasts, among them {[str(i) for i in self.ids[crossed][:5]]}")
+            raise ModelError(
+                f"{self.model}: quantiles cross in {int(crossed.sum())} forecasts, among them {[str(i) for i in self.ids[crossed][:5]]}"
+            )
 
     @classmethod
     def build(
@@ -104,7 +110,13 @@ class ForecastFrame:
         Raises:
             ModelError: no frames, or frames that differ in model, levels or horizon.
         """
-        if not frames or any((f.model, f.levels, f.horizon) != (frames[0].model, frames[0].levels, frames[0].horizon) for f in frames):
+        if not frames or any(
+            (f.model, f.levels, f.horizon) != (frames[0].model, frames[0].levels, frames[0].horizon) for f in frames
+        ):
             raise ModelError("only forecasts of one model, with the same levels and horizon, can be put end to end")
-        return replace(frames[0], **{name: np.concatenate([getattr(f, name) for f in frames])
-                                     for name in ("ids", "cutoffs", "mean", "quantiles", "status", "reason")})  # fmt: skip
+
+        def joined(name: str) -> AnyArray:
+            return np.concatenate([getattr(frame, name) for frame in frames])
+
+        return replace(frames[0], ids=joined("ids"), cutoffs=joined("cutoffs"), mean=joined("mean"), quantiles=joined("quantiles"),
+                       status=joined("status"), reason=joined("reason"))  # fmt: skip

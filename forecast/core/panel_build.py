@@ -43,7 +43,9 @@ def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static:
 def _require_columns(frame: pd.DataFrame, names: tuple[str, ...], where: str) -> None:
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        raise InputMissing(f"{where} has no column {missing}; it has {[str(c) for c in frame.columns]}: map the columns in the source")
+        raise InputMissing(
+            f"{where} has no column {missing}; it has {[str(c) for c in frame.columns]}: map the columns in the source"
+        )
 
 
 def _offences(frame: pd.DataFrame, bad: BoolArray, column: str, rule: str) -> list[Offence]:
@@ -55,7 +57,9 @@ def _offences(frame: pd.DataFrame, bad: BoolArray, column: str, rule: str) -> li
 def _refuse(frame: pd.DataFrame, bad: BoolArray, column: str, rule: str, advice: str) -> None:
     if bad.any():
         total = int(bad.sum())
-        raise DataError(f"column {column!r}: {total} rows break the rule {rule!r}; {advice}", _offences(frame, bad, column, rule), total)
+        raise DataError(
+            f"column {column!r}: {total} rows break the rule {rule!r}; {advice}", _offences(frame, bad, column, rule), total
+        )
 
 
 def _ids(frame: pd.DataFrame) -> tuple[IntArray, TextArray]:
@@ -76,11 +80,15 @@ def _ordinals(frame: pd.DataFrame, frequency: Frequency) -> IntArray:
     if len(column) and frequency.is_integer and not pd.api.types.is_numeric_dtype(column):
         raise DataError(f"integer time needs whole numbers in 'ds', found {column.dtype}; give the frequency of the dates instead")
     if len(column) and not frequency.is_integer and not dates:
-        raise DataError(f"frequency {frequency.alias!r} needs dates in 'ds', found {column.dtype}; parse them, or use the frequency 'integer'")
+        raise DataError(
+            f"frequency {frequency.alias!r} needs dates in 'ds', found {column.dtype}; parse them, or use the frequency 'integer'"
+        )
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         raise DataError(f"'ds' has the time zone {column.dtype.tz}; declare one zone in the source, which makes it local time")
     ordinals, on_grid = frequency.ordinals(column.to_numpy())
-    _refuse(frame, ~on_grid, "ds", f"on the grid of {frequency.alias!r}", "give the right frequency, or repair the stamps in the source")
+    _refuse(
+        frame, ~on_grid, "ds", f"on the grid of {frequency.alias!r}", "give the right frequency, or repair the stamps in the source"
+    )
     return ordinals
 
 
