@@ -1,0 +1,57 @@
+"""The direct decoder: all steps of the horizon in one matrix product for each origin."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from forecast.networks.interfaces import Decoder, Encoding
+
+
+@final
+class DirectDecoder(Decoder):
+    """raw = W2 silu(W1 summary), plus what the known covariates of each target step add.
+
+    A covariate's effect depends on the origin: it is the product of the step's embedded covariates and coefficients decoded from
+    the summary, so that [B, O, H, K] is never stored. Both output layers start at zero.
+
+    Args:
+        summary: Width of the encoding's summary.
+        horizon: H.
+        outputs: R + P, numbers per step.
+        known: K; 0 for none.
+        hidden: Width of the hidden layer.
+        embedding: Width of the embedded covariates of one step.
+        first_path: The naive path that gets the highest weight at the start.
+    """
+
+    def __init__(
+        self, *, summary: int, horizon: int, outputs: int, known: int, hidden: int = 256, embedding: int = 8, first_path: int = 0
+    ) -> None:
+        super().__init__()
+        self.horizon, self.outputs, self.embedding = horizon, outputs, embedding
+        self.hidden = nn.Linear(summary, hidden)
+        self.out = nn.Linear(hidden, horizon * outputs)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        self.out.bias.data.view(horizon, outputs)[:, first_path] = 2.0
+        self.known = nn.Linear(known, embedding) if known else None
+        self.effect = nn.Linear(hidden, embedding * outputs) if known else None
+        if self.effect is not None:
+            nn.init.zeros_(self.effect.weight)
+            nn.init.zeros_(self.effect.bias)
+
+    def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:
+        """Returns raw [B, O, H, R + P]; see `Decoder.forward`."""
+        hidden = F.silu(self.hidden(encoding.summary))
+        raw: Tensor = self.out(hidden).unflatten(-1, (self.horizon, self.outputs))
+        if self.known is None or self.effect is None:
+            return raw
+        embedded = F.silu(self.known(known))[:, 1:].unfold(1, self.horizon, 1)  # [B, T, E, H], a view
+        batch, count = origins.shape
+        index = origins[..., None, None].expand(batch, count, self.embedding, self.horizon)
+        steps = embedded if count == embedded.shape[1] else embedded.gather(1, index)
+        coefficients = self.effect(hidden).unflatten(-1, (self.embedding, self.outputs))
+        return raw + steps.transpose(-1, -2) @ coefficients

@@ -1,0 +1,95 @@
+"""The quantile head: a median and gaps to the other levels, trained with the quantile loss of all levels at once."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from forecast.networks.interfaces import Head, HeadInput
+
+DEVIATION = math.sqrt(math.pi / 2)  # standard deviation over mean absolute value of a normal error
+_UNIT = math.log(math.e - 1)  # softplus(_UNIT) = 1
+
+
+def naive_gaps(levels: tuple[float, ...], horizon: int, season_length: int) -> Tensor:
+    """Returns the distances between neighbouring quantiles of the seasonal naive forecast, in units of the spread.
+
+    Its error at step h is a sum of floor((h - 1) / m) + 1 seasonal differences, here normal (Hyndman & Athanasopoulos,
+    Forecasting: Principles and Practice, 3rd ed., section 5.5). Levels below 0.5 first, from the outside in, then those above,
+    from the inside out; the innermost gaps end at the median. Shape [H, levels other than 0.5].
+    """
+    z = [NormalDist().inv_cdf(level) for level in levels if level != 0.5]
+    below, above = [v for v in z if v < 0], [v for v in z if v > 0]
+    gaps = [b - a for a, b in zip(below, [*below[1:], 0.0], strict=True)] + [b - a for a, b in zip([0.0, *above], above, strict=False)]
+    cycles = torch.arange(horizon) // season_length + 1
+    return DEVIATION * cycles.sqrt()[:, None] * torch.tensor(gaps)
+
+
+def gap_signs(levels: tuple[float, ...]) -> Tensor:
+    """Returns the matrix that turns gaps into distances from the median: quantiles = median + gaps @ signs. Shape [gaps, Q]."""
+    others = [level for level in levels if level != 0.5]
+    rows = [[_sign(gap, level) for level in levels] for gap in others]
+    return torch.tensor(rows, dtype=torch.float32).reshape(len(others), len(levels))
+
+
+def _sign(gap: float, level: float) -> float:
+    if gap < 0.5:
+        return -1.0 if level <= gap else 0.0
+    return 1.0 if level >= gap else 0.0
+
+
+@final
+class QuantileHead(Head):
+    """Median = centre; the other levels at softplus gaps from it, which start as the seasonal naive's own.
+
+    Quantile loss of level q: 2 max(q (y - f), (q - 1) (y - f)), so that at q = 0.5 it is the absolute error; the loss is the mean
+    over the levels (Koenker & Bassett 1978, Econometrica 46(1)).
+
+    Args:
+        levels: Ascending, between 0 and 1.
+        horizon: H.
+        season_length: m of the seasonal naive.
+    """
+
+    signs: Tensor
+    gaps: Tensor
+    taus: Tensor
+    masses: Tensor
+
+    def __init__(self, *, levels: tuple[float, ...], horizon: int, season_length: int) -> None:
+        super().__init__()
+        self.width = 1 + sum(level != 0.5 for level in levels)
+        self.register_buffer("signs", gap_signs(levels), persistent=False)
+        self.register_buffer("gaps", naive_gaps(levels, horizon, season_length), persistent=False)
+        self.register_buffer("taus", torch.tensor(levels), persistent=False)
+        self.register_buffer("masses", _masses(levels), persistent=False)
+
+    def loss(self, given: HeadInput, target: Tensor) -> Tensor:
+        """Returns the mean quantile loss over the levels, scaled units. Shape [B, O, H]."""
+        scaled = (target - given.loc) / torch.where(given.scale > 0, given.scale, 1.0)
+        error = scaled.to(given.centre.dtype)[..., None] - self._scaled(given)
+        return 2 * torch.maximum(self.taus * error, (self.taus - 1) * error).mean(dim=-1)
+
+    def mean(self, given: HeadInput) -> Tensor:
+        """Returns the mean of the distribution whose quantile function is linear between the levels and flat outside them."""
+        return (self._scaled(given) @ self.masses) * given.scale + given.loc
+
+    def quantiles(self, given: HeadInput) -> Tensor:
+        """Returns the quantiles, data units; see `Head.quantiles`."""
+        return self._scaled(given) * given.scale[..., None] + given.loc[..., None]
+
+    def _scaled(self, given: HeadInput) -> Tensor:
+        """Quantiles in scaled units [B, O, H, Q]."""
+        gaps = F.softplus(given.raw[..., 1:] + _UNIT) * self.gaps * given.spread[..., None]
+        return given.centre[..., None] + gaps @ self.signs
+
+
+def _masses(levels: tuple[float, ...]) -> Tensor:
+    """Weight of each quantile in the mean: half of the probability to each neighbour, the tails to the outermost. Shape [Q]."""
+    edges = [0.0, *((a + b) / 2 for a, b in zip(levels, levels[1:], strict=False)), 1.0]
+    return torch.tensor([b - a for a, b in zip(edges, edges[1:], strict=False)])

@@ -1,0 +1,167 @@
+"""The contracts between the parts of a network: tensors in, tensors out.
+
+Encoders, decoders and heads do not know each other; only `network.py` puts them together. No pandas here, no Lightning, no files.
+
+Axis letters: B batch, L lead (rows before the first step), T time, O origins, H horizon, C input channels, D hidden size,
+P head parameters, Q quantile levels, R naive paths, K known covariates, S static covariates.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple, TypeAlias
+
+from torch import Tensor, nn
+
+EncoderState: TypeAlias = tuple[Tensor, ...]
+
+
+class Batch(NamedTuple):
+    """Segments of B series. Column L + t of `y` is time step t; the L columns before it are what came before the segment.
+
+    steps: T.
+    y: data units, float64, NaN where missing; a batch to learn from has H more columns, which only the loss reads.
+        Shape [B, L + T] or [B, L + T + H].
+    known: known covariates of steps 0...T+H-1, NaN where unknown. Shape [B, T + H, K].
+    past: past covariates of steps 0...T-1. Shape [B, T, P].
+    static: Shape [B, S].
+    origins: the steps to forecast from. Shape [B, O].
+    lengths: steps of each row that are real; later ones are padding on the right. None: all T. Shape [B].
+    statistics: count and mean of |y| over the observed rows before step 0. Shape [B, 2].
+    unit: what one unit of loss is, data units: the row's in-sample seasonal error. Shape [B].
+    """
+
+    steps: int
+    y: Tensor
+    known: Tensor
+    past: Tensor
+    static: Tensor
+    origins: Tensor
+    lengths: Tensor | None
+    statistics: Tensor
+    unit: Tensor
+
+
+class Scales(NamedTuple):
+    """What the normaliser knows at every step, data units, float64, each [B, T]; scale 0 says that nothing but 0 was seen.
+
+    loc: the level. scale: one scaled unit. spread: the usual error of the seasonal naive.
+    """
+
+    loc: Tensor
+    scale: Tensor
+    spread: Tensor
+
+
+class Encoding(NamedTuple):
+    """What an encoder has read: attention reads the memory [B, M, D], direct decoders the summary [B, O, D]."""
+
+    memory: Tensor
+    memory_mask: Tensor | None
+    summary: Tensor
+
+
+class HeadInput(NamedTuple):
+    """What a head reads. raw [B, O, H, P]; centre [B, O, H] scaled units; spread, loc, scale [B, O, 1 or H].
+
+    spread is in scaled units; loc and scale, which turn scaled units into data units, are in data units.
+    """
+
+    raw: Tensor
+    centre: Tensor
+    spread: Tensor
+    loc: Tensor
+    scale: Tensor
+
+
+class Normaliser(nn.Module, ABC):
+    """Loc and scale of every step from `y[<= t]` alone, recomputed from the lead and never from running sums of values.
+
+    lead: rows before a step that it reads.
+    """
+
+    lead: int
+
+    @abstractmethod
+    def forward(self, y: Tensor, statistics: Tensor) -> tuple[Scales, Tensor]:
+        """Returns the scales of the T steps after the lead, and the statistics after the last of them.
+
+        Args:
+            y: data units, float64, NaN where missing. Shape [B, lead + T].
+            statistics: count and mean of |y| before the first step. Shape [B, 2].
+        """
+
+    @abstractmethod
+    def at(self, scales: Scales, origins: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+        """Returns loc and scale for the target steps of each origin: [B, O, 1], or [B, O, H] where they differ by step."""
+
+
+class Encoder(nn.Module, ABC):
+    """Reads inputs [B, T, C] into states.
+
+    causal: step t depends on inputs <= t alone, and T steps at once equal T single steps with the carried state.
+    width: D of the summary.
+    """
+
+    causal: ClassVar[bool]
+    width: int
+
+    @abstractmethod
+    def forward(
+        self, inputs: Tensor, origins: Tensor, state: EncoderState | None = None, lengths: Tensor | None = None
+    ) -> tuple[Encoding, EncoderState]:
+        """Returns the encoding and the state after each row's last real step.
+
+        Args:
+            inputs: Shape [B, T, C].
+            origins: Steps whose summary is wanted. Shape [B, O].
+            state: Carried state, batch first; None starts anew.
+            lengths: Real steps of each row, 0 keeps the row's state; None: all T. Shape [B].
+        """
+
+    @abstractmethod
+    def initial_state(self, batch: int) -> EncoderState:
+        """Returns the state of `batch` rows that have read nothing. Each tensor [B, ...]."""
+
+
+class Decoder(nn.Module, ABC):
+    """Turns an encoding into numbers for every origin and step."""
+
+    @abstractmethod
+    def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:
+        """Returns raw [B, O, H, R + P]: the weights of the naive paths, then the head's numbers.
+
+        Args:
+            encoding: From the encoder.
+            known: Standardised known covariates of steps 0...T+H-1. Shape [B, T + H, K].
+            origins: Shape [B, O].
+        """
+
+
+class Head(nn.Module, ABC):
+    """Turns P numbers per step into a loss, a mean and quantiles. It has no weights of its own.
+
+    width: P. The first number is the residual that the network has already added to the centre.
+    """
+
+    width: int
+
+    @abstractmethod
+    def loss(self, given: HeadInput, target: Tensor) -> Tensor:
+        """Returns the loss of each target in scaled units. target: data units [B, O, H]. Shape [B, O, H]."""
+
+    @abstractmethod
+    def mean(self, given: HeadInput) -> Tensor:
+        """Returns the mean forecast, data units. Shape [B, O, H]."""
+
+    @abstractmethod
+    def quantiles(self, given: HeadInput) -> Tensor:
+        """Returns the quantiles at the head's levels, data units; they never cross. Shape [B, O, H, Q]."""
+
+
+class Rollout(ABC):
+    """Autoregressive forecasting: sample paths from a carried state, one step at a time."""
+
+    @abstractmethod
+    def rollout(self, state: EncoderState, known: Tensor, samples: int) -> Tensor:
+        """Returns joint sample paths [B, O, S, H], data units, for the origins that the state stands at."""
