@@ -1,0 +1,154 @@
+"""The one composition root: configuration and recipes to sources, panels and forecasters, through closed registries.
+
+Nothing is imported by a name that a file gives: a name is looked up, never a class path. It must not know MLflow nor files of jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.config.arguments import TASK_ARGUMENTS, check_arguments, parameter_names
+from forecast.config.components import find_model, model_names, source_kinds
+from forecast.config.load import task_of
+from forecast.config.mistakes import nearest
+from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
+from forecast.core.errors import ConfigError, ModelError
+from forecast.core.forecaster import Forecaster, Recipe, Weights
+from forecast.core.frequency import Frequency
+from forecast.core.known_future import KnownFuture
+from forecast.core.panel import Panel, Roles
+from forecast.evaluation.task import Task
+from forecast.storage.bundle import LoadedBundle, load_bundle
+from forecast.storage.sources.source import Source
+
+__all__ = [
+    "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "load_forecaster",
+    "model_names", "read_future", "read_panel", "rebuild",
+]  # fmt: skip
+
+
+def build_forecaster(
+    model: str, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], arguments: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Forecaster:  # fmt: skip
+    """Returns an unfitted forecaster.
+
+    Args:
+        model: Name in a registry.
+        horizon: Steps of a forecast.
+        levels: Quantile levels, ascending.
+        season_lengths: Seasons of the data in steps, shortest first.
+        arguments: Further arguments of the model's constructor, plain values.
+        name: What the forecasts are called; the model's own name by default.
+
+    Raises:
+        ConfigError: an unknown model, or arguments that it does not take, all at once.
+    """
+    maker = find_model(model)
+    if maker is None:
+        raise ConfigError(f"there is no model {model!r}; {nearest(model, model_names())}")
+    checked = check_arguments(maker, dict(arguments or {}), reserved=TASK_ARGUMENTS)
+    if checked.mistakes:
+        raise ConfigError(f"model {model!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
+    named = {} if name is None else {"name": name}
+    return maker(horizon=horizon, levels=levels, season_lengths=season_lengths, **named, **checked.values)
+
+
+def build_model(section: ModelSection, task: Task, frequency: Frequency, seed: int, budget: float | None = None) -> Forecaster:
+    """Returns the unfitted forecaster of a model section; seed and budget reach models that take them and have none of their own."""
+    maker = find_model(section.model)
+    takes = parameter_names(maker) if maker is not None else frozenset[str]()
+    shared = {name: value for name, value in (("seed", seed), ("budget", budget)) if name in takes and value is not None}
+    return build_forecaster(
+        section.model, horizon=task.horizon, levels=task.levels, season_lengths=frequency.season_lengths,
+        arguments=shared | section.arguments, name=section.label,
+    )  # fmt: skip
+
+
+def rebuild(recipe: Recipe, weights: Weights) -> Forecaster:
+    """Returns the fitted forecaster that a recipe and its weights came from.
+
+    Raises:
+        ModelError: a recipe of an unknown kind or with arguments that the kind does not take; weights that do not fit.
+    """
+    arguments = dict(recipe)
+    kind = arguments.pop("kind", None)
+    maker = find_model(kind) if isinstance(kind, str) else None
+    if maker is None:
+        raise ModelError(f"the recipe's kind {kind!r} is not one of {', '.join(model_names())}; it was saved by another version")
+    checked = check_arguments(maker, arguments)
+    if checked.mistakes:
+        raise ModelError(f"the recipe of {kind!r} cannot be used: {'; '.join(checked.mistakes)}; it was saved by another version")
+    forecaster = maker(**checked.values)
+    forecaster.restore(weights)
+    return forecaster
+
+
+def load_forecaster(directory: Path) -> tuple[Forecaster, LoadedBundle]:
+    """Returns the fitted forecaster of a bundle, and the bundle.
+
+    Raises:
+        ModelNotFound: no such folder.
+        ModelError: a damaged bundle, or one of another version.
+    """
+    bundle = load_bundle(directory)
+    return rebuild(bundle.recipe, bundle.weights), bundle
+
+
+def build_source(section: SourceSection) -> Source:
+    """Returns the source that a section describes.
+
+    Raises:
+        ConfigError: an unknown kind, or arguments that it does not take.
+    """
+    kinds = source_kinds()
+    if section.kind not in kinds:
+        raise ConfigError(f"there is no source {section.kind!r}; {nearest(section.kind, kinds)}")
+    component = kinds[section.kind]
+    checked = check_arguments(component, section.arguments)
+    if checked.mistakes:
+        raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
+    return component(**checked.values)
+
+
+def build_frequency(data: DataSection) -> Frequency:
+    """Returns the grid of the panel."""
+    return Frequency.parse(data.frequency, data.season_lengths)
+
+
+def build_roles(data: DataSection) -> Roles:
+    """Returns the covariates of the panel by what is known of them."""
+    return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static)
+
+
+def build_task(config: Config) -> Task:
+    """Returns the task of a configuration.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    return task_of(config, build_frequency(config.data))
+
+
+def read_panel(data: DataSection) -> Panel:
+    """Returns the panel that a data section describes.
+
+    Raises:
+        DataError: a breach of the input contract; every offence with row, column, value and rule.
+    """
+    static = _read(data.static)
+    return Panel.from_frame(build_source(data.source).read(), build_frequency(data), build_roles(data), static)
+
+
+def read_future(data: DataSection) -> KnownFuture | None:
+    """Returns the known covariates after the history; None where the section names none."""
+    frame = _read(data.future)
+    return None if frame is None else KnownFuture.from_frame(frame, build_frequency(data), data.roles.known)
+
+
+def _read(section: SourceSection | None) -> pd.DataFrame | None:
+    return None if section is None else build_source(section).read()
