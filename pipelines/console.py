@@ -1,0 +1,129 @@
+"""What people and log collectors see of a job: results on stdout, everything else on stderr.
+
+On a terminal stderr shows one plain line per event and a progress bar; off a terminal each event is one JSON line.
+It must not decide what is worth saying.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress
+
+_WIDTH = 160  # of tables off a terminal, where there is no width to fit
+
+
+@final
+class Console:
+    """The two streams of a job.
+
+    Args:
+        verb: Name of the command, in every JSON line.
+    """
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._bound: dict[str, object] = {}
+        self._progress: Progress | None = None
+
+    def bind(self, **facts: object) -> None:
+        """Adds facts, such as the run's key, to every later JSON line."""
+        self._bound |= facts
+
+    def note(self, event: str, **facts: object) -> None:
+        """Writes one event to stderr: as text on a terminal, as a JSON line elsewhere."""
+        self._write("info", event, facts)
+
+    def warn(self, event: str, **facts: object) -> None:
+        """Writes one event that someone should look at."""
+        self._write("warning", event, facts)
+
+    def result(self, text: str = "") -> None:
+        """Writes text to stdout as it is, whatever markup it seems to hold."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
+        """Writes a table to stdout.
+
+        Args:
+            title: Line above it.
+            columns: Headings.
+            rows: One value per column; text is shown as it is.
+            right: Columns of numbers.
+        """
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+        for row in rows:
+            table.add_row(*(Text(str(value)) for value in row))
+        _rich(sys.stdout).print(table)
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Progress | None]:
+        """Yields a progress bar on stderr while something runs; None off a terminal, where events tell the same."""
+        if not sys.stderr.isatty():
+            yield None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=_rich(sys.stderr), transient=True) as bar:
+            bar.add_task(what, total=total)
+            self._progress = bar
+            try:
+                yield bar
+            finally:
+                self._progress = None
+
+    def _write(self, level: str, event: str, facts: dict[str, object]) -> None:
+        if not sys.stderr.isatty():
+            _json_logger().log(_LEVELS[level], event, verb=self._verb, **self._bound, **facts)
+            return
+        shown = "  ".join(f"{name} {_short(value)}" for name, value in facts.items())
+        line = f"{'! ' if level == 'warning' else ''}{event}" + (f"  ({shown})" if shown else "")
+        if self._progress is not None:
+            self._progress.console.print(line, markup=False, highlight=False)
+        else:
+            sys.stderr.write(f"{line}\n")
+
+
+_LEVELS = {"info": 20, "warning": 30}
+
+
+def numbers(frame: pd.DataFrame, digits: int = 3) -> list[list[str]]:
+    """Returns the cells of a table as text: numbers with the given digits, `-` where there is none."""
+    return [[_cell(value, digits) for value in row] for row in frame.itertuples(index=False, name=None)]
+
+
+def _cell(value: Any, digits: int) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return "-"
+    return f"{value:,.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _rich(stream: Any) -> RichConsole:
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False, soft_wrap=False)
+
+
+def _json_logger() -> Any:
+    import structlog
+
+    processors = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer(default=str)]
+    return structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=processors, wrapper_class=structlog.BoundLogger)
