@@ -5,7 +5,8 @@ The one table of encoders by name; it must not know panels or training.
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, final
 
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoders.fused import FusedRecurrent
@@ -20,6 +21,24 @@ from forecast.networks.normalisers.windowed_spread import WindowedSpread
 EncoderName = Literal["elman", "lstm", "gru", "stacked"]
 HeadName = Literal["quantile", "point"]
 LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Parts and sizes of a network.
+
+    encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons. hidden_size: Of the embedded input and
+    of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the summary. loss_weight: See `Network`.
+    """
+
+    encoder: EncoderName = "gru"
+    head: HeadName = "quantile"
+    lags: int | None = None
+    hidden_size: int = 128
+    layers: int = 3
+    dropout: float = 0.1
+    loss_weight: LossWeight = "spread"
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -40,30 +59,27 @@ def build_encoder(name: EncoderName, *, inputs: int, hidden_size: int, layers: i
 
 
 def build_network(
-    *, encoder: EncoderName, head: HeadName, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], lags: int,
-    hidden_size: int, layers: int, dropout: float, widths: Widths, loss_weight: LossWeight,
-) -> Network:  # fmt: skip
+    settings: NetworkSettings, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], widths: Widths
+) -> Network:
     """Returns a new causal network; before training it forecasts (mostly) the seasonal naive with its intervals.
 
     Args:
-        encoder, head: Names.
+        settings: Parts and sizes.
         horizon, levels: H and the quantile levels.
-        season_lengths: In steps; those longer than LONGEST_LEAD are left to the lags and covariates.
-        lags: D, length of the lag vector.
-        hidden_size, layers, dropout: Of the encoder; layers counts for `stacked` alone.
+        season_lengths: In steps; those longer than LONGEST_LEAD are left to the covariates.
         widths: Numbers of covariates.
-        loss_weight: See `Network`.
     """
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
-    season = seasons[0] if seasons else 1
+    season, size = (seasons[0] if seasons else 1), settings.hidden_size
+    lags = settings.lags or default_lags(season_lengths)
     level_window = max([*(m for m in seasons if m <= lags), 4])
     paths = NaivePaths(horizon=horizon, season_lengths=seasons, drift_window=level_window)
     normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
-    kind = PointHead if head == "point" else QuantileHead
-    built: Head = kind(levels=levels, horizon=horizon, season_length=season)
+    kind = PointHead if settings.head == "point" else QuantileHead
+    head: Head = kind(levels=levels, horizon=horizon, season_length=season)
     decoder = DirectDecoder(
-        summary=2 * hidden_size, horizon=horizon, outputs=paths.count + built.width, known=widths.known, first_path=paths.first
+        summary=2 * size, horizon=horizon, outputs=paths.count + head.width, known=widths.known, first_path=paths.first
     )
-    cells = build_encoder(encoder, inputs=hidden_size, hidden_size=hidden_size, layers=layers, dropout=dropout)
-    return Network(normaliser=normaliser, paths=paths, encoder=cells, decoder=decoder, head=built, lags=lags, widths=widths,
-                   hidden_size=hidden_size, dropout=dropout, loss_weight=loss_weight)  # fmt: skip
+    encoder = build_encoder(settings.encoder, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
+    return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
+                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight)  # fmt: skip

@@ -1,0 +1,99 @@
+"""The data module: random segments of a panel as batches, one gather each, with no Python per series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from forecast.core.arrays import IntArray
+from forecast.core.panel import Panel
+from forecast.networks.interfaces import Batch
+from forecast.windowing.segments import SegmentReader, Segments, seasonal_error
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SegmentPlan:
+    """What a training batch is.
+
+    lead, horizon: L and H of the network. batch_size: B. steps: T at most. stride: every k-th step is an origin, from a random
+    phase on. season_length: of the unit of loss. seed: batch i is drawn from (seed, i) alone.
+    """
+
+    lead: int
+    horizon: int
+    batch_size: int
+    steps: int
+    stride: int
+    season_length: int
+    seed: int
+
+
+def to_batch(segments: Segments, steps: int, origins: IntArray, unit: torch.Tensor, lengths: IntArray | None = None) -> Batch:
+    """Returns the segments as tensors; observations and statistics stay float64."""
+    return Batch(steps, torch.from_numpy(segments.y), torch.from_numpy(segments.known), torch.from_numpy(segments.past),
+                 torch.from_numpy(segments.static), torch.from_numpy(origins), None if lengths is None else torch.from_numpy(lengths),
+                 torch.from_numpy(segments.statistics), unit)  # fmt: skip
+
+
+@final
+class SegmentBatches(IterableDataset[Batch]):
+    """An endless stream of batches from batch number `first` on.
+
+    Every series is as likely as any other; the segment's start is uniform over those with a target after their first step.
+    """
+
+    def __init__(self, panel: Panel, plan: SegmentPlan, first: int = 0) -> None:
+        super().__init__()
+        self.plan, self.first = plan, first
+        self.reader = SegmentReader.of(panel)
+        self.series = np.flatnonzero(panel.lengths > 1)
+        self.lengths = panel.lengths
+        self.steps = int(min(plan.steps, max(int(self.lengths.max()) - 1, 1)))
+        error = seasonal_error(panel.y, panel.offsets, plan.season_length)
+        if plan.season_length > 1:
+            error = np.where(np.isnan(error), seasonal_error(panel.y, panel.offsets, 1), error)
+        self.unit = torch.from_numpy(np.nan_to_num(error))
+
+    def __iter__(self) -> Iterator[Batch]:
+        number = self.first
+        while True:
+            yield self.batch(number)
+            number += 1
+
+    def batch(self, number: int) -> Batch:
+        """Returns batch `number`."""
+        plan, rng = self.plan, np.random.default_rng([self.plan.seed, number])
+        series = rng.choice(self.series, plan.batch_size)
+        last = np.maximum(self.lengths[series] - 1 - self.steps, 0)
+        first = (rng.random(plan.batch_size) * (last + 1)).astype(np.int64)
+        stride = min(plan.stride, self.steps)
+        origins = np.arange(rng.integers(stride), self.steps, stride)
+        segments = self.reader.read(series, first, lead=plan.lead, steps=self.steps, horizon=plan.horizon)
+        everyone = np.ascontiguousarray(np.broadcast_to(origins, (plan.batch_size, len(origins))))
+        return to_batch(segments, self.steps, everyone, self.unit[series])
+
+
+@final
+class SegmentData(pl.LightningDataModule):
+    """Hands a panel's random segments to the trainer.
+
+    Args:
+        panel: The training part.
+        plan: What a batch is.
+        first: Number of the first batch: the step that a resumed run stands at.
+    """
+
+    def __init__(self, panel: Panel, plan: SegmentPlan, first: int = 0) -> None:
+        super().__init__()
+        self.batches = SegmentBatches(panel, plan, first)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Returns the loader: whole batches, made in this process."""
+        return DataLoader(self.batches, batch_size=None, num_workers=0)

@@ -1,0 +1,148 @@
+"""NeuralForecaster: a causal network behind the Forecaster contract.
+
+It holds a network and how it was made, no data. Reading histories is in `inference`, learning in `training`, state in `carried_state`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import final
+
+import numpy as np
+import torch
+
+from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.forecast_frame import ForecastFrame
+from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
+from forecast.core.known_future import KnownFuture
+from forecast.core.panel import Panel
+from forecast.networks.build import NetworkSettings, build_network
+from forecast.networks.network import Network, Widths
+from forecast.neural.inference import Block, read_panel
+from forecast.neural.training import TrainingSettings, train
+
+_WIDTHS = "covariate_widths"
+
+
+@final
+class NeuralForecaster(Forecaster):
+    """A recurrent network trained on every origin of every series; one pass over a series gives the forecasts of all origins.
+
+    Args:
+        horizon: H.
+        levels: Quantile levels, ascending.
+        season_lengths: In steps, shortest first.
+        network: Parts and sizes.
+        training: How it is trained.
+        name: Shown in tables; the encoder's name by default.
+        sink: Where training reports its curve.
+    """
+
+    def __init__(
+        self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
+        network: NetworkSettings | None = None, training: TrainingSettings | None = None, name: str | None = None,
+        sink: MetricSink | None = None,
+    ) -> None:  # fmt: skip
+        self.settings, self.training = network or NetworkSettings(), training or TrainingSettings()
+        self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(levels)
+        self.season_lengths, self.sink = tuple(season_lengths), sink
+        self.steps_taken = 0
+        self._network: Network | None = None
+
+    @property
+    def network(self) -> Network:
+        """The trained network.
+
+        Raises:
+            ModelError: not fitted.
+        """
+        require(self._network is not None, f"{self.name} is not fitted; call fit or restore first")
+        assert self._network is not None  # for the type checker
+        return self._network
+
+    def fit(self, panel: Panel) -> None:
+        """Trains a new network; the last H targets of each series choose the number of steps. See `Forecaster.fit`."""
+        torch.manual_seed(self.training.seed)
+        network = self._new_network(Widths(len(panel.roles.known), len(panel.roles.past), len(panel.roles.static)))
+        loc, scale = covariate_scales(panel)
+        network.covariate_loc.copy_(torch.from_numpy(loc))
+        network.covariate_scale.copy_(torch.from_numpy(scale))
+        self.steps_taken = train(network, panel, self.training, self.sink)
+        self._network = network
+
+    def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
+        """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
+        self._check(history)
+        future = self._future(history, known_future)
+        blocks = [b for some, _ in read_panel(self.network, history, history.lengths[:, None] - 1, future) for b in some]
+        return self._frame(history, blocks)
+
+    def backtest(self, panel: Panel, cutoffs: IntArray) -> Iterator[ForecastFrame]:
+        """Yields the forecasts of all cutoffs from one pass over each series; see `Forecaster.backtest`."""
+        self._check(panel)
+        for blocks, _ in read_panel(self.network, panel, cutoffs - panel.starts[:, None]):
+            if blocks:
+                yield self._frame(panel, blocks)
+
+    def recipe(self) -> Recipe:
+        """Returns the registry name and all settings."""
+        flat = {**asdict(self.settings), **asdict(self.training)}
+        kind = flat.pop("encoder")
+        return {"kind": kind, "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
+                "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
+
+    def weights(self) -> Weights:
+        """Returns the network's tensors and the numbers of covariates that they belong to."""
+        arrays = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
+        return {**arrays, _WIDTHS: np.array(self.network.widths, dtype=np.int64)}
+
+    def restore(self, weights: Weights) -> None:
+        """Takes trained weights back; see `Forecaster.restore`."""
+        require(_WIDTHS in weights, f"{self.name}: the weights do not say which covariates they were trained with")
+        network = self._new_network(Widths(*(int(w) for w in weights[_WIDTHS])))
+        expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        found = {name: tuple(value.shape) for name, value in weights.items() if name != _WIDTHS}
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
+        network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
+        self._network = network.eval()
+
+    def _new_network(self, widths: Widths) -> Network:
+        return build_network(
+            self.settings, horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, widths=widths
+        )
+
+    def _check(self, panel: Panel) -> None:
+        found = Widths(len(panel.roles.known), len(panel.roles.past), len(panel.roles.static))
+        trained = self.network.widths
+        require(found == trained, f"{self.name} was trained with {trained}, the panel has {found}: give the same covariate columns")
+
+    def _future(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
+        if not history.roles.known:
+            return None
+        require(known_future is not None, f"{self.name} needs the known covariates {list(history.roles.known)} of the horizon")
+        assert known_future is not None  # for the type checker
+        return known_future.window(history.ids, history.ends + 1, self.horizon)
+
+    def _frame(self, panel: Panel, blocks: list[Block]) -> ForecastFrame:
+        """Blocks as a frame, ordered by series and cutoff."""
+        series, origins = (np.concatenate(parts) for parts in zip(*((b.series, b.origins) for b in blocks), strict=True))
+        order = np.lexsort((origins, series))
+        mean, quantiles = (np.concatenate(parts)[order] for parts in zip(*((b.mean, b.quantiles) for b in blocks), strict=True))
+        series, origins = series[order], origins[order]
+        return ForecastFrame.build(
+            panel.frequency, self.name, self.levels, panel.ids[series], panel.starts[series] + origins, mean, quantiles
+        )
+
+
+def covariate_scales(panel: Panel) -> tuple[FloatArray, FloatArray]:
+    """Returns mean and standard deviation of every covariate, known, past and static; 1 where it is constant. Shape [K + P + S]."""
+    loc, scale = [], []
+    for values in (panel.known, panel.past, panel.static):
+        for column in values.T:
+            seen = column[~np.isnan(column)]
+            loc.append(float(seen.mean()) if len(seen) else 0.0)
+            deviation = float(seen.std()) if len(seen) else 0.0
+            scale.append(deviation if deviation > 0 else 1.0)
+    return np.array(loc), np.array(scale)

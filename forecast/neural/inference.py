@@ -1,0 +1,117 @@
+"""Reading histories with a trained network: blocks of series, pieces of time, the state carried from piece to piece.
+
+Predicting, backtesting and carrying state are this one pass with other origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.panel import Panel
+from forecast.networks.network import Network
+from forecast.networks.state import NetworkState
+from forecast.neural.data import to_batch
+from forecast.windowing.segments import SegmentReader, Segments
+
+BLOCK_ROWS = 256  # equal batch shapes give equal bytes, so blocks are filled up with empty rows
+PIECE_STEPS = 128
+
+
+class Block(NamedTuple):
+    """Forecasts of some series and origins: series [R] positions in the panel, origins [R] rows, mean [R, H], quantiles [R, H, Q]."""
+
+    series: IntArray
+    origins: IntArray
+    mean: FloatArray
+    quantiles: FloatArray
+
+
+def block_rows(count: int) -> int:
+    """Returns how many rows a block of a panel of `count` series has: 256, or the power of two that holds a small panel."""
+    return min(BLOCK_ROWS, 1 << max(count - 1, 3).bit_length())
+
+
+def read_panel(
+    network: Network, panel: Panel, origins: IntArray, horizon_known: FloatArray | None = None
+) -> Iterator[tuple[list[Block], NetworkState]]:
+    """Reads every series once and yields, block by block, the forecasts of the wanted origins and the final states.
+
+    Args:
+        network: In evaluation mode.
+        panel: Histories.
+        origins: Rows inside each series to forecast from; outside the series: none. Shape [N, W].
+        horizon_known: Known covariates of the H steps after each series' end; otherwise those of the panel count. Shape [N, H, K].
+    """
+    rows, reader = block_rows(len(panel)), SegmentReader.of(panel)
+    for begin in range(0, len(panel), rows):
+        series = np.arange(begin, min(begin + rows, len(panel)))
+        yield _read_block(network, reader, series, origins[series], rows, None if horizon_known is None else horizon_known[series])
+
+
+def _read_block(
+    network: Network, reader: SegmentReader, series: IntArray, origins: IntArray, rows: int, horizon_known: FloatArray | None
+) -> tuple[list[Block], NetworkState]:
+    lengths, state, blocks = reader.panel.lengths[series], network.initial_state(rows), []
+    for first in range(0, int(lengths.max()), PIECE_STEPS):
+        here = (origins >= first) & (origins < np.minimum(first + PIECE_STEPS, lengths[:, None]))
+        starts = np.full(len(series), first)
+        piece = reader.read(series, starts, lead=0, steps=PIECE_STEPS, horizon=network.horizon)
+        if horizon_known is not None:
+            _put_future(piece.known, horizon_known, lengths - first)
+        inside, count = np.clip(lengths - first, 0, PIECE_STEPS), max(int(here.sum(axis=1).max()), 1)
+        order = np.argsort(~here, axis=1, kind="stable")[:, :count]
+        wanted = np.take_along_axis(here, order, axis=1)
+        local = np.where(wanted, np.take_along_axis(origins, order, axis=1) - first, 0)
+        mean, quantiles, state = read_piece(network, state, _filled(piece, rows), _fill(local, rows), _fill(inside, rows))
+        if wanted.any():
+            row, column = np.nonzero(wanted)
+            blocks.append(Block(series[row], local[row, column] + first, mean[row, column], quantiles[row, column]))
+    return blocks, state
+
+
+def read_piece(
+    network: Network, state: NetworkState, piece: Segments, origins: IntArray, lengths: IntArray
+) -> tuple[FloatArray, FloatArray, NetworkState]:
+    """Feeds one piece of T steps to the network.
+
+    Args:
+        network: In evaluation mode.
+        state: Before the piece.
+        piece: Without lead. y [B, T + H] of which the last H are not read.
+        origins: Steps to forecast from. Shape [B, O].
+        lengths: Real steps of each row. Shape [B].
+
+    Returns:
+        mean [B, O, H], quantiles [B, O, H, Q] and the state after each row's last real step.
+    """
+    steps = piece.past.shape[1]
+    batch = to_batch(piece, steps, origins, torch.ones(len(lengths)), lengths)
+    y = torch.cat([state.ring, batch.y[:, :steps]], dim=1)
+    with torch.inference_mode():
+        prediction, after = network.predict(batch._replace(y=y, statistics=state.statistics), state.encoder)
+    return prediction.mean.numpy(), prediction.quantiles.numpy(), after
+
+
+def _put_future(known: FloatArray, future: FloatArray, lengths: IntArray) -> None:
+    """Writes the known covariates of the horizon behind the end of each row whose end is in sight. known: [B, T + H, K]."""
+    place = lengths[:, None] + np.arange(future.shape[1])
+    row, step = np.nonzero((place >= 0) & (place < known.shape[1]))
+    known[row, place[row, step]] = future[row, step]
+
+
+def _fill(array: IntArray, rows: int) -> IntArray:
+    return np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), dtype=array.dtype)])
+
+
+def _filled(piece: Segments, rows: int) -> Segments:
+    """The piece with empty rows up to the size of a block."""
+    missing = rows - len(piece.y)
+    if not missing:
+        return piece
+    return Segments(*(np.concatenate([a, np.full((missing, *a.shape[1:]), fill)])
+                      for a, fill in zip(piece, (np.nan, np.nan, np.nan, np.nan, 0.0), strict=True)))  # fmt: skip

@@ -1,0 +1,195 @@
+"""Training runs: how many steps a panel deserves, and a network trained for them.
+
+The last H targets of each series choose the number of steps; then the network is trained anew on all rows for that number.
+It must not know names of models, files of bundles or MLflow.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from forecast.core.errors import ModelError
+from forecast.core.forecaster import MetricSink
+from forecast.core.panel import Panel
+from forecast.networks.interfaces import Batch
+from forecast.networks.network import Network
+from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan, to_batch
+from forecast.neural.module import ForecastingModule
+from forecast.windowing.segments import SegmentReader
+
+VALIDATION_SERIES = 512
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How to train.
+
+    max_steps: Length of the schedule and the most steps that are taken. validate_every: Steps between validations; 0 takes
+    max_steps without validation. learning_rate, weight_decay, warm_up, average_decay: see ForecastingModule. clip_norm: Largest
+    norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything.
+    """
+
+    max_steps: int = 400
+    validate_every: int = 50
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    warm_up: int = 20
+    average_decay: float = 0.99
+    clip_norm: float = 1.0
+    batch_size: int = 64
+    segment: int = 192
+    stride: int = 4
+    seed: int = 0
+
+
+@final
+class StepCurve(pl.Callback):
+    """Validation loss of the averaged weights at every n-th step.
+
+    Args:
+        batch: One origin per series, whose targets are the last H of the training part.
+        every: n.
+        sink: Where the curve is also reported.
+    """
+
+    def __init__(self, batch: Batch, every: int, sink: MetricSink | None) -> None:
+        self.batch, self.every, self.sink = batch, every, sink
+        self.losses: dict[int, float] = {}
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        """Measures where it is time to."""
+        step = trainer.global_step
+        if step % self.every == 0 and step not in self.losses and isinstance(pl_module, ForecastingModule):
+            self.losses[step] = averaged_loss(pl_module, self.batch)
+            if self.sink is not None:
+                self.sink.log("validation_loss", self.losses[step], step)
+
+    def best(self) -> int:
+        """Returns the number of steps with the lowest loss.
+
+        Raises:
+            ModelError: no loss is finite.
+        """
+        finite = {step: loss for step, loss in self.losses.items() if np.isfinite(loss)}
+        if not finite:
+            raise ModelError(f"training diverged: none of the {len(self.losses)} validation losses is finite; lower the learning rate")
+        return min(finite, key=lambda step: (finite[step], step))
+
+
+def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
+    """Returns the loss of a batch under the module's averaged weights."""
+    judged = copy.deepcopy(module.network)
+    judged.load_state_dict(module.average)
+    judged.eval()
+    with torch.no_grad():
+        return float(judged.loss(batch))
+
+
+def train(network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None = None) -> int:
+    """Trains the network in place on all rows of the panel and leaves it with the averaged weights.
+
+    Returns:
+        The number of steps taken.
+
+    Raises:
+        ModelError: no series has two rows, or every validation loss is not finite.
+    """
+    if not (panel.lengths > 1).any():
+        raise ModelError(f"none of the {len(panel)} series has two rows: there is nothing to learn a step from")
+    start = copy.deepcopy(network.state_dict())
+    steps = settings.max_steps
+    held_back = panel.until(panel.ends - network.horizon)
+    if settings.validate_every and (held_back.lengths > network.horizon).any():
+        batch = validation_batch(network, panel, settings)
+        curve = StepCurve(batch, settings.validate_every, sink)
+        run(network, held_back, settings, settings.max_steps, [curve])
+        steps = curve.best()
+        network.load_state_dict(start)
+    module = run(network, panel, settings, steps, [])
+    network.load_state_dict(module.average)
+    network.eval()
+    return steps
+
+
+def run(
+    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], checkpoint: Path | None = None,
+    resume: Path | None = None,
+) -> ForecastingModule:  # fmt: skip
+    """Takes `steps` training steps, or those that are left of them after the checkpoint to resume from.
+
+    Args:
+        network: Trained in place; its averaged weights are in the module returned.
+        panel: The rows to learn from.
+        settings: Of the schedule, which is `max_steps` long whatever `steps` is.
+        steps: Steps to take in all.
+        callbacks: Lightning callbacks.
+        checkpoint: Where to leave a checkpoint at the end.
+        resume: Checkpoint to go on from: the result is bitwise that of one run.
+    """
+    module = ForecastingModule(
+        network, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, warm_up=settings.warm_up,
+        total_steps=settings.max_steps, seed=settings.seed, average_decay=settings.average_decay,
+    )  # fmt: skip
+    first = int(torch.load(resume, weights_only=True)["global_step"]) if resume is not None else 0
+    with quiet():
+        trainer = pl.Trainer(
+            max_steps=steps, accelerator="auto", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks,
+        )  # fmt: skip
+        trainer.fit(module, datamodule=SegmentData(panel, plan_of(network, panel, settings), first), ckpt_path=resume, weights_only=True)
+        if checkpoint is not None:
+            trainer.save_checkpoint(checkpoint)
+    return module
+
+
+def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
+    """Returns the plan of the training batches of a panel."""
+    return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
+                       panel.frequency.season_length, settings.seed)  # fmt: skip
+
+
+def validation_batch(network: Network, panel: Panel, settings: TrainingSettings) -> Batch:
+    """Returns one origin per series, H rows before its end; of many series a seeded sample."""
+    plan = plan_of(network, panel, settings)
+    held_back = panel.until(panel.ends - network.horizon)
+    batches = SegmentBatches(held_back, plan)
+    history = panel.lengths - network.horizon
+    chosen = np.flatnonzero(history > network.horizon)
+    if len(chosen) > VALIDATION_SERIES:
+        chosen = np.sort(np.random.default_rng(settings.seed).choice(chosen, VALIDATION_SERIES, replace=False))
+    steps = int(min(2 * settings.segment, history[chosen].max()))
+    first = np.maximum(history[chosen] - steps, 0)
+    origins = (history[chosen] - 1 - first)[:, None]
+    segments = SegmentReader.of(panel).read(chosen, first, lead=network.lead, steps=steps, horizon=network.horizon)
+    position = {i: p for p, i in enumerate(held_back.ids)}
+    units = batches.unit[[position[i] for i in panel.ids[chosen]]]
+    return to_batch(segments, steps, origins, units)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps Lightning's banners and its warnings about small loaders off the console while the block runs."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=Warning, module="pytorch_lightning")
+        warnings.filterwarnings("ignore", category=Warning, module="lightning")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

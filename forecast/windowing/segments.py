@@ -1,0 +1,103 @@
+"""Segments of series as dense arrays: one gather from the panel's flat columns, no Python per series.
+
+A segment is T steps of a series with L rows of lead before and H rows of targets after it. It must not know tensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+
+from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.panel import Panel
+
+
+class Segments(NamedTuple):
+    """B segments. y [B, L + T + H], known [B, T + H, K], past [B, T, P], static [B, S]: NaN where there is no row or no value.
+
+    statistics: count and mean of |y| of the observed rows before the segment. Shape [B, 2].
+    """
+
+    y: FloatArray
+    known: FloatArray
+    past: FloatArray
+    static: FloatArray
+    statistics: FloatArray
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentReader:
+    """Cuts segments out of a panel.
+
+    observed, absolute: number of observed values and sum of |y| before each flat row, running over the whole panel. They serve
+    differences inside one series only. Shape [rows + 1].
+    """
+
+    panel: Panel
+    observed: FloatArray
+    absolute: FloatArray
+
+    @classmethod
+    def of(cls, panel: Panel) -> SegmentReader:
+        """Returns the reader of a panel."""
+        seen = ~np.isnan(panel.y)
+        zero = np.zeros(1)
+        counts = np.concatenate([zero, np.cumsum(seen, dtype=np.float64)])
+        return cls(panel, counts, np.concatenate([zero, np.cumsum(np.where(seen, np.abs(panel.y), 0.0))]))
+
+    def read(self, series: IntArray, first: IntArray, *, lead: int, steps: int, horizon: int) -> Segments:
+        """Returns the segments whose step 0 is row `first[b]` of series `series[b]`.
+
+        Args:
+            series: Positions in the panel. Shape [B].
+            first: Row inside the series; may be negative or beyond its end. Shape [B].
+            lead: L, rows before step 0.
+            steps: T.
+            horizon: H, rows after the last step.
+        """
+        panel = self.panel
+        begin, length = panel.offsets[series], panel.lengths[series]
+
+        def rows(start: int, stop: int) -> tuple[IntArray, IntArray]:
+            """Flat rows and, as a mask, whether they belong to the series."""
+            place = first[:, None] + np.arange(start, stop)
+            inside = (place >= 0) & (place < length[:, None])
+            return np.where(inside, begin[:, None] + place, 0), inside
+
+        flat, inside = rows(-lead, steps + horizon)
+        y = np.where(inside, panel.y[flat], np.nan)
+        ahead, ahead_inside = rows(0, steps + horizon)
+        known = np.where(ahead_inside[..., None], panel.known[ahead], np.nan)
+        past = np.where(ahead_inside[:, :steps, None], panel.past[ahead[:, :steps]], np.nan)
+        before = begin + np.clip(first, 0, length)
+        count = self.observed[before] - self.observed[begin]
+        total = self.absolute[before] - self.absolute[begin]
+        return Segments(y, known, past, panel.static[series], np.stack([count, total / np.maximum(count, 1)], axis=1))
+
+
+def seasonal_error(y: FloatArray, offsets: IntArray, season_length: int) -> FloatArray:
+    """Mean absolute seasonal difference of each series, the denominator of MASE.
+
+    For one series: mean of |y[t] - y[t - m]| over the t where both are observed.
+
+    Args:
+        y: Observations of all series end to end, data units, NaN where missing. Shape [rows].
+        offsets: Start of each series in y, followed by the number of rows. Shape [N + 1].
+        season_length: m, in steps. 1 gives the error of the naive forecast.
+
+    Returns:
+        One value per series, data units. NaN where no pair is observed; 0.0 for a constant series. Shape [N].
+
+    Source: Hyndman & Koehler (2006), International Journal of Forecasting 22(4).
+    """
+    difference = np.full(len(y), np.nan)
+    difference[season_length:] = np.abs(y[season_length:] - y[:-season_length]) if len(y) > season_length else np.nan
+    position = np.arange(len(y)) - np.repeat(offsets[:-1], np.diff(offsets))
+    counted = ~np.isnan(difference) & (position >= season_length)
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[counted]
+    total = np.bincount(owner, weights=difference[counted], minlength=len(offsets) - 1)
+    count = np.bincount(owner, minlength=len(offsets) - 1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
