@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import pandas as pd
-
-from forecast.config.arguments import TASK_ARGUMENTS, check_arguments, parameter_names
+from forecast.config.arguments import INJECTED, TASK_ARGUMENTS, check_arguments, parameter_names
 from forecast.config.components import find_model, model_names, source_kinds
 from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
@@ -80,7 +78,7 @@ def rebuild(recipe: Recipe, weights: Weights) -> Forecaster:
     maker = find_model(kind) if isinstance(kind, str) else None
     if maker is None:
         raise ModelError(f"the recipe's kind {kind!r} is not one of {', '.join(model_names())}; it was saved by another version")
-    checked = check_arguments(maker, arguments)
+    checked = check_arguments(maker, arguments, reserved=INJECTED)
     if checked.mistakes:
         raise ModelError(f"the recipe of {kind!r} cannot be used: {'; '.join(checked.mistakes)}; it was saved by another version")
     forecaster = maker(**checked.values)
@@ -112,7 +110,7 @@ def build_source(section: SourceSection) -> Source:
     checked = check_arguments(component, section.arguments)
     if checked.mistakes:
         raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
-    return component(**checked.values)
+    return cast(Source, component(**checked.values))
 
 
 def build_frequency(data: DataSection) -> Frequency:
@@ -140,15 +138,12 @@ def read_panel(data: DataSection) -> Panel:
     Raises:
         DataError: a breach of the input contract; every offence with row, column, value and rule.
     """
-    static = _read(data.static)
-    return Panel.from_frame(build_source(data.source).read(), build_frequency(data), build_roles(data), static)
+    static = None if data.static is None else build_source(data.static).read("static")
+    return Panel.from_frame(build_source(data.source).read("history"), build_frequency(data), build_roles(data), static)
 
 
 def read_future(data: DataSection) -> KnownFuture | None:
     """Returns the known covariates after the history; None where the section names none."""
-    frame = _read(data.future)
-    return None if frame is None else KnownFuture.from_frame(frame, build_frequency(data), data.roles.known)
-
-
-def _read(section: SourceSection | None) -> pd.DataFrame | None:
-    return None if section is None else build_source(section).read()
+    if data.future is None:
+        return None
+    return KnownFuture.from_frame(build_source(data.future).read("future"), build_frequency(data), data.roles.known)

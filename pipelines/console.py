@@ -125,5 +125,9 @@ def _rich(stream: Any) -> RichConsole:
 def _json_logger() -> Any:
     import structlog
 
-    processors = [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer(default=str)]
+    processors: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(default=str),
+    ]
     return structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=processors, wrapper_class=structlog.BoundLogger)

@@ -39,12 +39,16 @@ def infer_frequency(frame: pd.DataFrame, season_lengths: tuple[int, ...] | None 
     steps = np.diff(stamps[order].astype("datetime64[ns]").astype(np.int64))[np.diff(codes[order]) == 0]
     steps = steps[steps > 0]
     if not len(steps):
-        raise DataError(f"no series has two different time stamps ({len(frame)} rows), so that no frequency can be seen; give it with --freq")
+        raise DataError(
+            f"no series has two different time stamps ({len(frame)} rows), so that no frequency can be seen; give it with --freq"
+        )
     for alias in _candidates(int(np.gcd.reduce(steps)), stamps):
         if _fits(alias, stamps[order], codes[order]):
             return Frequency.parse(alias, season_lengths)
     shown = [str(pd.Timedelta(int(step), unit="ns")) for step in np.unique(steps)[:5]]
-    raise DataError(f"the time stamps lie on no grid that is known: neighbours are {', '.join(shown)} apart; give the frequency with --freq")
+    raise DataError(
+        f"the time stamps lie on no grid that is known: neighbours are {', '.join(shown)} apart; give the frequency with --freq"
+    )
 
 
 def _candidates(divisor: int, stamps: AnyArray) -> Iterator[str]:

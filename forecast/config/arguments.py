@@ -19,7 +19,9 @@ from forecast.config.text import Raw
 
 Section = TypeVar("Section", bound=BaseModel)
 
-TASK_ARGUMENTS = frozenset({"horizon", "levels", "season_lengths", "name"})
+# What the task, the data and the section's own keys say, and what a job injects.
+TASK_ARGUMENTS = frozenset({"horizon", "levels", "season_lengths", "name", "sink"})
+INJECTED = frozenset({"sink"})
 
 
 @final
@@ -62,7 +64,7 @@ def validate_plain(model: type[Section], raw: Any) -> Section:
 
 def parameter_names(component: Callable[..., object]) -> frozenset[str]:
     """Returns the names of the arguments that a component takes."""
-    return frozenset(field.alias or name for name, field in signature_model(component, frozenset()).model_fields.items())
+    return frozenset(inspect.signature(component).parameters)
 
 
 @cache
@@ -71,7 +73,7 @@ def signature_model(component: Callable[..., object], reserved: frozenset[str]) 
     target, bound = _unwrap(component)
     hints = get_type_hints(target.__init__ if inspect.isclass(target) else target)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(target).parameters.items():
+    for name, parameter in inspect.signature(component).parameters.items():
         if name in reserved | bound or parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             continue
         default = ... if parameter.default is parameter.empty else parameter.default

@@ -6,7 +6,7 @@ It must not open what the configuration names, nor import the library of a model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from forecast.config.mistakes import dotted, explain, nearest
 from forecast.config.overrides import apply_overrides
 from forecast.config.sections import Config, ModelSection, SourceSection
 from forecast.config.text import Raw, read_yaml
-from forecast.core.errors import ConfigError
+from forecast.core.errors import ConfigError, ForecastError
 from forecast.core.frequency import Frequency
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def check_config(raw: Raw, place: str, mistakes: Sequence[str] = (), locate: Loc
     for position, section in enumerate(_list(raw.get("models"))):
         found += _model_mistakes(section, ("models", position))
     if config is not None:
-        found += _task_mistakes(config)
+        found += _meaning_mistakes(config)
     if found or config is None:
         noun, pronoun = ("mistake", "it") if len(found) == 1 else ("mistakes", "them")
         raise ConfigError(f"{place}: {len(found)} {noun}; mend {pronoun} there", found)
@@ -139,7 +139,8 @@ def _source_mistakes(section: Raw, path: tuple[str | int, ...]) -> list[str]:
     if kind not in kinds:
         return [f"{dotted([*path, 'kind'])}: unknown source {kind!r}; {nearest(kind, kinds)}"]
     arguments = {key: value for key, value in section.items() if key not in SourceSection.model_fields}
-    return list(check_arguments(kinds[kind], arguments, prefix=path).mistakes)
+    checked = check_arguments(kinds[kind], arguments, prefix=path)
+    return list(checked.mistakes) or _refusals(kinds[kind], checked.values, path)
 
 
 def _model_mistakes(section: Any, path: tuple[str | int, ...]) -> list[str]:
@@ -153,12 +154,30 @@ def _model_mistakes(section: Any, path: tuple[str | int, ...]) -> list[str]:
     return list(check_arguments(maker, arguments, reserved=TASK_ARGUMENTS, prefix=path).mistakes)
 
 
-def _task_mistakes(config: Config) -> list[str]:
-    """What the task itself refuses, beyond the types of its section."""
+def _refusals(component: Callable[..., object], arguments: Mapping[str, Any], path: tuple[str | int, ...]) -> list[str]:
+    """What a component itself refuses, beyond the types of its arguments: constructors read nothing, so that they can be tried."""
+    try:
+        component(**arguments)
+    except (ForecastError, ValueError) as error:
+        inner = getattr(error, "mistakes", ())
+        return [f"{dotted(path)}.{mistake}" for mistake in inner] or [f"{dotted(path)}: {error}"]
+    return []
+
+
+def _meaning_mistakes(config: Config) -> list[str]:
+    """What the task and the models refuse, once every value has the right type."""
     if config.task is None:
         return []
+    frequency = Frequency.parse(config.data.frequency, config.data.season_lengths)
     try:
-        task_of(config, Frequency.parse(config.data.frequency, config.data.season_lengths))
+        task = task_of(config, frequency)
     except ConfigError as error:
         return list(error.mistakes) or [f"task: {error}"]
-    return []
+    given = {"horizon": task.horizon, "levels": task.levels, "season_lengths": frequency.season_lengths}
+    found: list[str] = []
+    for position, section in enumerate(config.models):
+        maker = find_model(section.model)
+        checked = check_arguments(maker, section.arguments, reserved=TASK_ARGUMENTS) if maker is not None else None
+        if maker is not None and checked is not None and not checked.mistakes:
+            found += _refusals(maker, {**given, **checked.values}, ("models", position))
+    return found

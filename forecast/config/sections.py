@@ -12,6 +12,7 @@ from typing import Any, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from forecast.config.rules import BoundsSection, GatesSection, PoliciesSection, StalenessSection
 from forecast.config.values import FrequencyAlias, Levels, Positive, Seconds, Share
 from forecast.core.forecaster import DEFAULT_LEVELS
 
@@ -144,9 +145,18 @@ class ScoreSection(Section):
 
     model: Path | None = Field(default=None, description="Folder of a bundle; by default the registered model's alias.")
     alias: str = Field(default="champion", min_length=1, description="Alias in the registry.")
-    run_date: date | None = Field(
-        default=None, description="The cutoff is the last step that ends before it; `--run-date` says it too."
+    output: Path | None = Field(
+        default=None, description="Folder of the published forecasts; `forecasts` below `output` by default."
     )
+    run_date: date | None = Field(default=None, description="The cutoff is the last step that ends before it; `--run-date` too.")
+    cutoff: int | None = Field(default=None, description="The last known step, for integer time.")
+    policies: PoliciesSection = Field(default_factory=PoliciesSection, description="What happens to series that break a rule.")
+    staleness: StalenessSection = Field(
+        default_factory=StalenessSection, description="How old the newest observation may be, in steps."
+    )
+    gates: GatesSection = Field(default_factory=GatesSection, description="What a run must keep to be published.")
+    bounds: BoundsSection = Field(default_factory=BoundsSection, description="Which series and forecasts are believed.")
+    shard_series: Positive = Field(default=4096, description="Series per shard, a multiple of 256.")
 
 
 @final

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, cast, final
 
 import yaml
 
@@ -36,9 +36,8 @@ class _CoreLoader(yaml.SafeLoader):
         """The next node; a reference to an anchor is refused: a few lines of them can unfold to gigabytes."""
         if self.check_event(yaml.AliasEvent):
             event: yaml.AliasEvent = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(
-                None, None, f"the reference *{event.anchor} is not allowed; write the value out", event.start_mark
-            )
+            problem = f"the reference *{event.anchor} is not allowed; write the value out"
+            raise yaml.composer.ComposerError(None, None, problem, cast(yaml.error.Mark | None, event.start_mark))
         return super().compose_node(parent, index)
 
     def plain_mapping(self, node: yaml.MappingNode) -> Raw:
