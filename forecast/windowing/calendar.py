@@ -1,0 +1,92 @@
+"""Where each step stands in its day, week, month and year, as numbers that a model can use: points on circles.
+
+A position x of a cycle of length m becomes (sin 2*pi*x/m, cos 2*pi*x/m), so that the last hour of a day lies beside the first one.
+It must not know series or values: calendars are the same for all series of a grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from forecast.core.arrays import AnyArray, FloatArray, IntArray
+from forecast.core.frequency import Frequency
+
+_DAY = 86400 * 10**9  # nanoseconds
+
+
+def calendar_features(frequency: Frequency, ordinals: IntArray) -> tuple[tuple[str, ...], FloatArray]:
+    """Returns the names of the features and their values in [-1, 1]: a sine and a cosine for each cycle that the grid passes through.
+
+    Hours have hour_of_day, day_of_week, day_of_month and day_of_year; days the same without the hour; weeks day_of_year; months
+    month_of_year and quarter_of_year; quarters quarter_of_year; years and whole-number time none.
+
+    Args:
+        frequency: The grid.
+        ordinals: Positions on it. Shape [n].
+
+    Returns:
+        Names, F of them, and values [n, F].
+    """
+    names = cycles(frequency)
+    out = np.empty((len(ordinals), 2 * len(names)))
+    stamps = frequency.stamps(ordinals) if names else None
+    for column, name in enumerate(names):
+        angle = 2.0 * np.pi * _POSITIONS[name](np.asarray(stamps))
+        out[:, 2 * column], out[:, 2 * column + 1] = np.sin(angle), np.cos(angle)
+    return tuple(f"{name}_{part}" for name in names for part in ("sin", "cos")), out
+
+
+def cycles(frequency: Frequency) -> tuple[str, ...]:
+    """Returns the names of the cycles that steps of the grid move through, shortest first."""
+    if frequency.kind == "tick":
+        within_day = ("hour_of_day",) if frequency.width % _DAY else ()
+        within_week = ("day_of_week",) if frequency.width % (7 * _DAY) else ()
+        within_month = ("day_of_month",) if frequency.width < 28 * _DAY else ()
+        return (*within_day, *within_week, *within_month, "day_of_year")
+    if frequency.kind == "business":
+        return ("day_of_week", "day_of_month", "day_of_year")
+    if frequency.kind == "week":
+        return ("day_of_year",)
+    if frequency.kind == "month" and frequency.width % 12:
+        return ("quarter_of_year",) if frequency.width % 3 == 0 else ("month_of_year", "quarter_of_year")
+    return ()
+
+
+def _hour(stamps: AnyArray) -> FloatArray:
+    return np.asarray((stamps - stamps.astype("datetime64[D]")).astype(np.int64) / _DAY)
+
+
+def _weekday(stamps: AnyArray) -> FloatArray:
+    return np.asarray((stamps.astype("datetime64[D]").astype(np.int64) + 3) % 7 / 7)  # 1970-01-01 was a Thursday; Monday is 0
+
+
+def _day_of_month(stamps: AnyArray) -> FloatArray:
+    return _share(stamps, "M")
+
+
+def _day_of_year(stamps: AnyArray) -> FloatArray:
+    return _share(stamps, "Y")
+
+
+def _share(stamps: AnyArray, unit: str) -> FloatArray:
+    """Whole days since the month or year began, as a share of its days."""
+    period = stamps.astype(f"datetime64[{unit}]")
+    first, following = period.astype("datetime64[D]"), (period + 1).astype("datetime64[D]")
+    return np.asarray((stamps.astype("datetime64[D]") - first) / (following - first))
+
+
+def _month(stamps: AnyArray) -> FloatArray:
+    return np.asarray(stamps.astype("datetime64[M]").astype(np.int64) % 12 / 12)
+
+
+def _quarter(stamps: AnyArray) -> FloatArray:
+    return np.asarray(stamps.astype("datetime64[M]").astype(np.int64) % 12 // 3 / 4)
+
+
+_POSITIONS: Mapping[str, Callable[[AnyArray], FloatArray]] = MappingProxyType(
+    {"hour_of_day": _hour, "day_of_week": _weekday, "day_of_month": _day_of_month, "day_of_year": _day_of_year,
+     "month_of_year": _month, "quarter_of_year": _quarter}
+)  # fmt: skip
