@@ -7,14 +7,16 @@ It must not decide what is worth saying.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console as RichConsole
     from rich.progress import Progress
+
+Facts: TypeAlias = Mapping[str, object]
 
 _WIDTH = 160  # of tables off a terminal, where there is no width to fit
 
@@ -32,17 +34,17 @@ class Console:
         self._bound: dict[str, object] = {}
         self._progress: Progress | None = None
 
-    def bind(self, **facts: object) -> None:
+    def bind(self, facts: Facts) -> None:
         """Adds facts, such as the run's key, to every later JSON line."""
         self._bound |= facts
 
-    def note(self, event: str, **facts: object) -> None:
+    def note(self, event: str, facts: Facts | None = None) -> None:
         """Writes one event to stderr: as text on a terminal, as a JSON line elsewhere."""
-        self._write("info", event, facts)
+        self._write("info", event, facts or {})
 
-    def warn(self, event: str, **facts: object) -> None:
+    def warn(self, event: str, facts: Facts | None = None) -> None:
         """Writes one event that someone should look at."""
-        self._write("warning", event, facts)
+        self._write("warning", event, facts or {})
 
     def result(self, text: str = "") -> None:
         """Writes text to stdout as it is, whatever markup it seems to hold."""
@@ -86,9 +88,9 @@ class Console:
             finally:
                 self._progress = None
 
-    def _write(self, level: str, event: str, facts: dict[str, object]) -> None:
+    def _write(self, level: str, event: str, facts: Facts) -> None:
         if not sys.stderr.isatty():
-            _json_logger().log(_LEVELS[level], event, verb=self._verb, **self._bound, **facts)
+            _json_logger({"verb": self._verb, **self._bound, **facts}).log(_LEVELS[level], event)
             return
         shown = "  ".join(f"{name} {_short(value)}" for name, value in facts.items())
         line = f"{'! ' if level == 'warning' else ''}{event}" + (f"  ({shown})" if shown else "")
@@ -122,12 +124,18 @@ def _rich(stream: Any) -> RichConsole:
     return RichConsole(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False, soft_wrap=False)
 
 
-def _json_logger() -> Any:
+def _json_logger(facts: Facts) -> Any:
     import structlog
 
     processors: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.JSONRenderer(default=str),
-    ]
-    return structlog.wrap_logger(structlog.PrintLogger(sys.stderr), processors=processors, wrapper_class=structlog.BoundLogger)
+    ]  # fmt: skip
+    printer = structlog.PrintLogger(sys.stderr)
+    return structlog.wrap_logger(printer, processors=processors, wrapper_class=_logger_class()).bind(**facts)
+
+
+def _logger_class() -> Any:
+    import structlog
+
+    return structlog.make_filtering_bound_logger(20)
