@@ -139,7 +139,13 @@ def _metrics(names: tuple[str, ...]) -> list[str]:
     again = [
         f"task.metrics: {name!r} is there {names.count(name)} times" for name in sorted({n for n in names if names.count(n) > 1})
     ]
-    return [f"task.metrics.{i}: {_unknown(name)}" for i, name in enumerate(names) if name not in METRICS] + again
+    unknown = [f"task.metrics.{i}: {_unknown(name)}" for i, name in enumerate(names) if name not in METRICS]
+    ranks = names[0] not in METRICS or METRICS[names[0]].better == "lower"
+    return (
+        unknown
+        + again
+        + ([] if ranks else [f"task.metrics.0: {names[0]!r} cannot rank; put one first whose lower values are better"])
+    )
 
 
 def _unknown(name: str) -> str:

@@ -58,6 +58,7 @@ def test_scaled_metrics_have_the_season_of_the_task() -> None:
         ({"horizon": 2, "metrics": ("mase", "mase")}, ["'mase'", "2 times"]),
         ({"horizon": 2, "metrics": ("smap",)}, ["'smap'", "did you mean 'smape'"]),
         ({"horizon": 2, "metrics": ("zzzzz",)}, ["'zzzzz'", "known are"]),
+        ({"horizon": 2, "metrics": ("width_80", "mase")}, ["task.metrics.0", "'width_80'", "cannot rank"]),
         ({"horizon": 2, "refit": "often"}, ["task.refit", "'often'"]),
         ({"horizon": 2, "anchor": "sea"}, ["task.anchor", "'sea'"]),
     ],
