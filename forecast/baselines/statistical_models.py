@@ -136,7 +136,7 @@ def ets_spread(model: Any, mean: FloatArray) -> FloatArray:
     growth: FloatArray = np.ones(len(mean))
     if season == "M":  # the last m states are s_t, s_{t-1}, ...: step h uses the one of its phase
         factor = np.asarray(model["states"][-1][-m:][::-1][(steps - 1) % m])
-        growth = (1 + gamma**2 * sigma2) ** ((steps - 1) // m)
+        growth = np.asarray((1 + gamma**2 * sigma2) ** ((steps - 1) // m), dtype=np.float64)
     level = mean / factor
     theta: FloatArray = np.square(level)
     for h in range(1, len(mean)):  # eq. 6.2: theta_h = mu_h^2 + sigma^2 sum of c_j^2 theta_{h-j}
