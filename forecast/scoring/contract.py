@@ -1,0 +1,124 @@
+"""The input contract: every series is accepted, quarantined with evidence, or stops the run, as the declared policies say.
+
+All rules are checked before anything is refused, so that one run shows all offences. It must not repair anything that no policy
+names, and it must not write files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from forecast.core.arrays import BoolArray
+from forecast.core.frequency import Frequency
+from forecast.core.panel import Panel, Roles
+from forecast.scoring.evidence import Action, Breach, Refusal, distinct, refusals, series_refusal, storable
+from forecast.scoring.reading import Known, Placed
+from forecast.scoring.request import Rules
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """The series that can be forecast, and those that were refused. panel: every series has an observed value."""
+
+    panel: Panel
+    refused: tuple[Refusal, ...]
+
+
+def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Accepted:
+    """Returns the panel of the series that keep the contract, and the refusals of the others.
+
+    Raises:
+        Breach: a rule is broken whose policy is `error`. It carries the evidence.
+    """
+    found = _row_refusals(known, roles, rules)
+    refused = distinct(found)
+    history = known.history.where(~known.history.rows["unique_id"].isin(refused).to_numpy())
+    history = _without_duplicates(history, rules.policies.duplicates, roles)
+    found += _too_long(history, rules.bounds.longest_series, known.file)
+    found += _without_static(history, known.static, roles, known.file)
+    raise_breaches(found)
+    history = history.where(~history.rows["unique_id"].isin(distinct(found)).to_numpy())
+    panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static)
+    silent = np.array([not np.isfinite(panel.series(i)).any() for i in range(len(panel))], dtype=bool)
+    found += [series_refusal("no observed value", "quarantine", str(i), "all missing", "one observed value", known.file)
+              for i in panel.ids[silent]]  # fmt: skip
+    return Accepted(panel.take(np.flatnonzero(~silent)), tuple(found))
+
+
+def raise_breaches(found: list[Refusal]) -> None:
+    """Raises Breach if a refusal is an error."""
+    defects = sorted({refusal.defect for refusal in found if refusal.action == "error"})
+    if defects:
+        raise Breach(
+            f"the input breaks the contract: {', '.join(defects)}; repair the rows, or choose another policy for them", tuple(found)
+        )
+
+
+def _row_refusals(known: Known, roles: Roles, rules: Rules) -> list[Refusal]:
+    """Refusals for what single rows do."""
+    history, policies = known.history, rules.policies
+    rows = history.rows
+
+    def find(bad: BoolArray, defect: str, action: Action, column: str, rule: str) -> list[Refusal]:
+        return refusals(rows, bad, defect, action, column, rule, known.file) if bad.any() else []
+
+    found = find(_unusable_ids(rows["unique_id"]), "no id", "error", "unique_id", "every row has an id that is text")
+    found += find(~history.on_grid, "off grid", policies.off_grid, "ds", "a time stamp on the grid of the frequency")
+    for column in ("y", *roles.known, *roles.past):
+        found += find(~_usable_numbers(rows[column]), "not a number", policies.not_a_number, column, "a finite number, or missing")
+    if policies.duplicates in ("error", "quarantine"):
+        action: Action = "error" if policies.duplicates == "error" else "quarantine"
+        again = history.on_grid & rows.assign(ds=history.ordinals).duplicated(["unique_id", "ds"]).to_numpy()
+        found += find(again, "duplicate", action, "ds", "one row per series and step")
+    return found
+
+
+def _unusable_ids(column: pd.Series) -> BoolArray:
+    """Missing, or not text that can be stored. Asked once per id, not once per row."""
+    codes, uniques = pd.factorize(column)
+    bad = np.array([*(storable(unique_id) != unique_id for unique_id in uniques), True])
+    return np.asarray(bad[codes], dtype=np.bool_)
+
+
+def _usable_numbers(column: pd.Series) -> BoolArray:
+    """A number or missing; no text, no infinity."""
+    if pd.api.types.is_bool_dtype(column):
+        return np.ones(len(column), dtype=np.bool_)
+    numbers = column if pd.api.types.is_numeric_dtype(column) else pd.to_numeric(column, errors="coerce")
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(~np.isinf(values) & ~(np.isnan(values) & column.notna().to_numpy()), dtype=np.bool_)
+
+
+def _without_duplicates(history: Placed, policy: str, roles: Roles) -> Placed:
+    """Rows after the declared repair of duplicates; `error` and `quarantine` have left none."""
+    if policy in ("error", "quarantine"):
+        return history
+    places = history.rows.assign(ds=history.ordinals)
+    last = ~places.duplicated(["unique_id", "ds"], keep="last").to_numpy()
+    if policy == "mean":
+        columns = ["y", *roles.known, *roles.past]
+        numbers = places[columns].apply(pd.to_numeric).astype(np.float64)
+        means = numbers.groupby([places["unique_id"], places["ds"]], sort=False).transform("mean")
+        return Placed(history.rows.assign(**{name: means[name] for name in columns}), history.ordinals, history.on_grid).where(last)
+    return history.where(last)
+
+
+def _too_long(history: Placed, longest: int, file: str) -> list[Refusal]:
+    """Series whose first and last row are too far apart: between them the panel would be filled with missing values."""
+    groups = pd.Series(history.ordinals).groupby(history.rows["unique_id"].to_numpy())
+    spans = groups.max() - groups.min() + 1
+    return [series_refusal("too long", "quarantine", str(unique_id), f"{span} steps", f"at most {longest} steps", file)
+            for unique_id, span in spans[spans > longest].items()]  # fmt: skip
+
+
+def _without_static(history: Placed, static: pd.DataFrame | None, roles: Roles, file: str) -> list[Refusal]:
+    """Series that the static table does not have."""
+    if not roles.static or static is None:
+        return []
+    absent = sorted(set(history.rows["unique_id"].unique()) - set(static["unique_id"].astype(str)))
+    return [series_refusal("no static row", "quarantine", str(i), "absent", "one row in the static table", file) for i in absent]

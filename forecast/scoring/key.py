@@ -1,0 +1,43 @@
+"""What makes two runs the same run: the SHA-256 of everything that the output depends on. No clock, no path, no chance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from forecast.core.forecaster import Forecaster
+
+NO_STATE = ""
+"""Digest of the carried state where a run starts from the history alone."""
+
+
+def run_key(parts: Mapping[str, str]) -> str:
+    """Returns the key of a run from its named parts."""
+    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
+
+
+def table_digest(*frames: pd.DataFrame | None) -> str:
+    """Returns the SHA-256 of tables: column names, types and values in the order of the rows. The index does not count."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        if frame is None:
+            digest.update(b"no table;")
+            continue
+        digest.update(f"{len(frame)} rows;".encode())
+        for name in sorted(frame.columns, key=str):
+            digest.update(json.dumps([str(name), str(frame[name].dtype)]).encode())
+            digest.update(pd.util.hash_pandas_object(frame[name], index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def model_digest(forecaster: Forecaster) -> str:
+    """Returns the SHA-256 of a forecaster: its recipe and every array that it learned."""
+    digest = hashlib.sha256(json.dumps(dict(forecaster.recipe()), sort_keys=True).encode())
+    for name, array in sorted(forecaster.weights().items()):
+        digest.update(json.dumps([name, str(array.dtype), list(array.shape)]).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
