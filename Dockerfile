@@ -17,8 +17,12 @@ COPY forecast forecast
 COPY pipelines pipelines
 COPY configs configs
 COPY data/sample data/sample
+# Then what no job runs: pip, the libraries' own tests, torch's headers.
 RUN /opt/forecast/bin/pip install --quiet --no-deps . \
-    && /opt/forecast/bin/pip uninstall --quiet --yes pip
+    && /opt/forecast/bin/pip uninstall --quiet --yes pip \
+    && cd /opt/forecast/lib/python3*/site-packages \
+    && find . -type d -name tests -prune -exec rm -rf {} + \
+    && rm -rf torch/include torch/share
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="forecast" \
