@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import silu
 
 from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Scales
 from forecast.networks.naive_paths import NaivePaths
@@ -88,7 +88,9 @@ class Network(nn.Module):
         counted = ~torch.isnan(targets) & usable[..., None] & (given.scale > 0)
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
         if self.loss_weight == "level":
-            unit = torch.maximum(gather_steps(scales.loc, batch.origins).abs(), gather_steps(scales.scale, batch.origins))[..., None]
+            unit = torch.maximum(gather_steps(scales.loc, batch.origins).abs(), gather_steps(scales.scale, batch.origins))[
+                ..., None
+            ]
         else:
             unit = batch.unit[:, None, None]
         weight = torch.where(unit > 0, given.scale / torch.where(unit > 0, unit, 1.0), 0.0).clamp(max=WEIGHT_CAP)
@@ -115,7 +117,7 @@ class Network(nn.Module):
         known, past, static = self._covariates(batch)
         embedded = self.dropout(self.embed(self._inputs(history, scales, known[:, : batch.steps], past, static)))
         encoding, after = self.encoder(embedded, batch.origins, state, batch.lengths)
-        skip = F.silu(gather_steps(embedded, batch.origins))
+        skip = silu(gather_steps(embedded, batch.origins))
         encoding = encoding._replace(summary=self.dropout(torch.cat([encoding.summary, skip], dim=-1)))
         raw = self.decoder(encoding, known, batch.origins)
         paths = self.paths(history, self.lead, batch.origins)

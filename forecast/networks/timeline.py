@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import pad
 
 
 def window_sum(x: Tensor, width: int) -> Tensor:
@@ -37,8 +37,8 @@ def fill_forward(values: Tensor, seen: Tensor, season: int) -> tuple[Tensor, Ten
     """
     n = values.shape[1]
     front = -n % season
-    blocks = F.pad(seen, (front, 0)).unflatten(1, (-1, season))  # [B, blocks, phase]
+    blocks = pad(seen, (front, 0)).unflatten(1, (-1, season))  # [B, blocks, phase]
     order = torch.arange(blocks.shape[1], device=values.device)[None, :, None]
     last = torch.where(blocks, order, -1).cummax(dim=1).values
-    filled = F.pad(values, (front, 0)).unflatten(1, (-1, season)).gather(1, last.clamp(min=0))
+    filled = pad(values, (front, 0)).unflatten(1, (-1, season)).gather(1, last.clamp(min=0))
     return filled.flatten(1)[:, front:], (last >= 0).flatten(1)[:, front:]

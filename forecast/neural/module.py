@@ -7,6 +7,7 @@ from typing import Any, final
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from forecast.networks.interfaces import Batch
@@ -68,7 +69,7 @@ class ForecastingModule(pl.LightningModule):
             for name, value in self.network.state_dict().items():
                 self.average[name].mul_(decay).add_(value, alpha=1 - decay)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Returns AdamW with warm-up and cosine, stepped once a batch."""
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)

@@ -84,7 +84,9 @@ class StepCurve(pl.Callback):
         """
         finite = {step: loss for step, loss in self.losses.items() if np.isfinite(loss)}
         if not finite:
-            raise ModelError(f"training diverged: none of the {len(self.losses)} validation losses is finite; lower the learning rate")
+            raise ModelError(
+                f"training diverged: none of the {len(self.losses)} validation losses is finite; lower the learning rate"
+            )
         return min(finite, key=lambda step: (finite[step], step))
 
 
@@ -148,7 +150,9 @@ def run(
             max_steps=steps, accelerator="auto", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks,
         )  # fmt: skip
-        trainer.fit(module, datamodule=SegmentData(panel, plan_of(network, panel, settings), first), ckpt_path=resume, weights_only=True)
+        trainer.fit(
+            module, datamodule=SegmentData(panel, plan_of(network, panel, settings), first), ckpt_path=resume, weights_only=True
+        )
         if checkpoint is not None:
             trainer.save_checkpoint(checkpoint)
     return module

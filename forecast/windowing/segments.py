@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.arrays import BoolArray, FloatArray, IntArray
 from forecast.core.panel import Panel
 
 
@@ -61,7 +61,7 @@ class SegmentReader:
         panel = self.panel
         begin, length = panel.offsets[series], panel.lengths[series]
 
-        def rows(start: int, stop: int) -> tuple[IntArray, IntArray]:
+        def rows(start: int, stop: int) -> tuple[IntArray, BoolArray]:
             """Flat rows and, as a mask, whether they belong to the series."""
             place = first[:, None] + np.arange(start, stop)
             inside = (place >= 0) & (place < length[:, None])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import silu
 
 from forecast.networks.interfaces import Decoder, Encoding
 
@@ -45,13 +45,14 @@ class DirectDecoder(Decoder):
 
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:
         """Returns raw [B, O, H, R + P]; see `Decoder.forward`."""
-        hidden = F.silu(self.hidden(encoding.summary))
+        hidden = silu(self.hidden(encoding.summary))
         raw: Tensor = self.out(hidden).unflatten(-1, (self.horizon, self.outputs))
         if self.known is None or self.effect is None:
             return raw
-        embedded = F.silu(self.known(known))[:, 1:].unfold(1, self.horizon, 1)  # [B, T, E, H], a view
+        embedded = silu(self.known(known))[:, 1:].unfold(1, self.horizon, 1)  # [B, T, E, H], a view
         batch, count = origins.shape
         index = origins[..., None, None].expand(batch, count, self.embedding, self.horizon)
         steps = embedded if count == embedded.shape[1] else embedded.gather(1, index)
         coefficients = self.effect(hidden).unflatten(-1, (self.embedding, self.outputs))
-        return raw + steps.transpose(-1, -2) @ coefficients
+        effect: Tensor = steps.transpose(-1, -2) @ coefficients
+        return raw + effect

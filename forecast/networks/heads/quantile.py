@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import NormalDist
 from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import softplus
 
 from forecast.networks.interfaces import Head, HeadInput
 
@@ -25,7 +26,7 @@ def naive_gaps(levels: tuple[float, ...], horizon: int, season_length: int) -> T
     """
     z = [NormalDist().inv_cdf(level) for level in levels if level != 0.5]
     below, above = [v for v in z if v < 0], [v for v in z if v > 0]
-    gaps = [b - a for a, b in zip(below, [*below[1:], 0.0], strict=True)] + [b - a for a, b in zip([0.0, *above], above, strict=False)]
+    gaps = [b - a for a, b in pairwise([*below, 0.0])] + [b - a for a, b in pairwise([0.0, *above])]
     cycles = torch.arange(horizon) // season_length + 1
     return DEVIATION * cycles.sqrt()[:, None] * torch.tensor(gaps)
 
@@ -85,11 +86,11 @@ class QuantileHead(Head):
 
     def _scaled(self, given: HeadInput) -> Tensor:
         """Quantiles in scaled units [B, O, H, Q]."""
-        gaps = F.softplus(given.raw[..., 1:] + _UNIT) * self.gaps * given.spread[..., None]
+        gaps = softplus(given.raw[..., 1:] + _UNIT) * self.gaps * given.spread[..., None]
         return given.centre[..., None] + gaps @ self.signs
 
 
 def _masses(levels: tuple[float, ...]) -> Tensor:
     """Weight of each quantile in the mean: half of the probability to each neighbour, the tails to the outermost. Shape [Q]."""
-    edges = [0.0, *((a + b) / 2 for a, b in zip(levels, levels[1:], strict=False)), 1.0]
-    return torch.tensor([b - a for a, b in zip(edges, edges[1:], strict=False)])
+    edges = [0.0, *((a + b) / 2 for a, b in pairwise(levels)), 1.0]
+    return torch.tensor([b - a for a, b in pairwise(edges)])
