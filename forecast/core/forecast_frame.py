@@ -53,7 +53,9 @@ class ForecastFrame:
 
     def __post_init__(self) -> None:
         rows, horizon = self.mean.shape
-        if self.quantiles.shape != (rows, horizon, len(self.levels)) or not rows == len(self.ids) == len(self.cutoffs):
+        if self.quantiles.shape != (rows, horizon, len(self.levels)) or {
+            len(a) for a in (self.ids, self.cutoffs, self.status, self.reason)
+        } != {rows}:
             raise ModelError(
                 f"{self.model}: {rows} means of {horizon} steps beside quantiles of shape {self.quantiles.shape} and {len(self.ids)} ids"
             )

@@ -96,11 +96,14 @@ class Frequency:
             Ordinals [n] (of the step that holds the stamp, where off the grid) and a mask [n].
         """
         if self.kind == "integer":
-            whole = stamps.astype(np.int64)
+            with np.errstate(invalid="ignore"):  # what no int64 can hold is not equal to it
+                whole = stamps.astype(np.int64)
             return whole, np.asarray(whole == stamps, dtype=np.bool_)
         nanoseconds = stamps.astype("datetime64[ns]")
         ordinals = self._floor(nanoseconds)
-        return ordinals, np.asarray(self.stamps(ordinals) == nanoseconds, dtype=np.bool_)
+        # The second part refuses what nanoseconds cannot hold (before 1678, after 2261): numpy wraps it round without a word.
+        kept = nanoseconds.astype(stamps.dtype) == stamps
+        return ordinals, np.asarray((self.stamps(ordinals) == nanoseconds) & kept, dtype=np.bool_)
 
     def stamps(self, ordinals: IntArray) -> AnyArray:
         """Returns the time stamp of each ordinal: datetime64[ns], or int64 for integer time. Shape as given."""

@@ -7,6 +7,7 @@ object per row, none per series but its id. It must not know files, windows or m
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, final
@@ -175,7 +176,7 @@ class Panel:
     def fingerprint(self) -> str:
         """Returns the SHA-256 of everything in the panel: two panels are equal if and only if their fingerprints are."""
         digest = hashlib.sha256(f"{self.frequency.alias}|{self.roles!r}|{len(self)}".encode())
-        digest.update("\0".join(self.ids).encode())
+        digest.update(json.dumps(self.ids.tolist()).encode())  # quoted: an id may hold any character
         for array in (self.offsets, self.starts, self.y, self.known, self.past, self.static):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

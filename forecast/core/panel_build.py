@@ -10,12 +10,14 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
-from forecast.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, TextArray
+from forecast.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError, InputMissing, Offence
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 
 OFFENCES_KEPT = 1000
+GRID_LIMIT = 50_000_000  # steps that are accepted however few rows there are
+SPARSE_LIMIT = 100  # steps for each row, beyond that
 
 
 def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static: pd.DataFrame | None) -> Panel:
@@ -27,7 +29,7 @@ def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static:
     if order is not None:
         codes, ordinals = codes[order], ordinals[order]
     _refuse_duplicates(frame, codes, ordinals, order)
-    rows, offsets, starts = _layout(codes, ordinals, len(ids))
+    rows, offsets, starts = _layout(codes, ordinals, ids)
     columns = {name: _numbers(frame, name) for name in ("y", *roles.known, *roles.past)}
 
     def placed(names: tuple[str, ...]) -> FloatArray:
@@ -110,24 +112,39 @@ def _refuse_duplicates(frame: pd.DataFrame, codes: IntArray, ordinals: IntArray,
     _refuse(frame, again, "ds", "one row per series and step", "choose a policy for duplicates in the source")
 
 
-def _layout(codes: IntArray, ordinals: IntArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+def _layout(codes: IntArray, ordinals: IntArray, ids: TextArray) -> tuple[IntArray, IntArray, IntArray]:
     """Flat row of each sorted input row, offsets [N + 1] and starts [N]."""
-    first = np.searchsorted(codes, np.arange(count))
-    last = np.searchsorted(codes, np.arange(count), side="right") - 1
+    first = np.searchsorted(codes, np.arange(len(ids)))
+    last = np.searchsorted(codes, np.arange(len(ids)), side="right") - 1
     starts = ordinals[first]
+    _refuse_sparse(ordinals[last].astype(np.float64) - starts, len(codes), ids)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(ordinals[last] - starts + 1)])
     return ordinals - starts[codes] + offsets[codes], offsets, starts
 
 
+def _refuse_sparse(spans: FloatArray, rows: int, ids: TextArray) -> None:
+    """Refuses a table whose gaps would fill the memory: one wrong year among seconds, or time stamps taken for whole-number time."""
+    grid = float(spans.sum()) + len(spans)
+    if grid > GRID_LIMIT and grid > SPARSE_LIMIT * rows:
+        widest = int(spans.argmax())
+        raise DataError(
+            f"{rows} rows would become {grid:.3g} steps of the grid, {spans[widest] + 1:.3g} of them in series {ids[widest]!r}; "
+            f"look for a stamp that lies far from the others, or give the right frequency"
+        )
+
+
 def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
     column = frame[name]
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        raise DataError(f"column {name!r} holds {column.dtype}; y and covariates are numbers: turn it into numbers, or take it out")
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
         numbers = pd.to_numeric(column, errors="coerce")
         _refuse(frame, (numbers.isna() & column.notna()).to_numpy(), name, "a number", "repair the values, or take the column out")
         column = numbers
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     _refuse(frame, np.isinf(values), name, "finite", "infinite values cannot be used")
-    return values
+    # One bit pattern for each value: there is a NaN of either sign and a zero of either sign, and fingerprints see bits.
+    return np.where(np.isnan(values), np.nan, values + 0.0)
 
 
 def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...]) -> FloatArray:
@@ -136,10 +153,15 @@ def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...])
     if static is None:
         raise DataError(f"static columns {list(names)} need a table with one row per unique_id")
     _require_columns(static, ("unique_id", *names), "the static table")
-    table = static.assign(unique_id=static["unique_id"].astype(str)).set_index("unique_id")
-    if table.index.has_duplicates:
-        raise DataError(f"the static table has series twice: {list(table.index[table.index.duplicated()][:5])}")
-    absent: AnyArray = np.array([i not in table.index for i in ids], dtype=bool)
-    if absent.any():
-        raise DataError(f"the static table has no row for series {list(ids[absent][:5])} ({int(absent.sum())} in all)")
-    return table.loc[list(ids), list(names)].to_numpy(dtype=np.float64)
+    codes, found = _ids(static)
+    again = np.bincount(codes, minlength=len(found)) > 1
+    if again.any():
+        raise DataError(
+            f"the static table has series twice: {list(found[again][:5])} ({int(again.sum())} in all); give each one row"
+        )
+    row_of: dict[str, int] = {str(found[code]): row for row, code in enumerate(codes)}
+    absent = [i for i in ids if i not in row_of]
+    if absent:
+        raise DataError(f"the static table has no row for series {absent[:5]} ({len(absent)} in all); give each one row")
+    rows = np.array([row_of[i] for i in ids], dtype=np.int64)
+    return np.stack([_numbers(static, name)[rows] for name in names], axis=1)
