@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Store:
             return cls(f"{_SQLITE}{file}", file.parent)
         if scheme in ("http", "https", "databricks", *_SQL_PORTS) or scheme.split("+")[0] in _SQL_PORTS:
             return cls(text, None)
-        if (scheme and "://" in text) or scheme == "file":
+        if "://" in text or scheme in ("file", "sqlite"):
             raise ConfigError(
                 f"tracking: {text!r} is no store that can be used; give a folder (an embedded store), sqlite:///PATH, http(s)://HOST or postgresql://..."
             )
@@ -79,7 +80,8 @@ class Store:
         Raises:
             SinkError: the store cannot be opened or reached.
         """
-        with reaching(self.uri):
+        with reaching(self.uri), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's use of SQLAlchemy, when it is first imported
             from mlflow import MlflowClient
 
             if self.folder is None:
