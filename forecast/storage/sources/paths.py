@@ -34,19 +34,24 @@ def find_files(path: PathArgument, suffixes: tuple[str, ...]) -> list[Path]:
 
 def _find(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if path.is_dir():
-        files = sorted(
-            file for file in path.rglob("*") if file.name.endswith(suffixes) and file.is_file() and not _hidden(file, path)
-        )
-        if not files:
-            raise InputMissing(f"the folder {path} has no file that ends with {' or '.join(suffixes)}")
-        return files
+        return _below(path, suffixes)
     if path.exists():
         return [path]
     if not has_magic(str(path)):
         raise InputMissing(f"there is no file {path}; {_neighbours(path, suffixes)}")
-    files = sorted(Path(name) for name in glob(str(path), recursive=True) if Path(name).is_file())
+    matches = sorted(Path(name) for name in glob(str(path), recursive=True))
+    files = [match for match in matches if match.is_file()] or [file for folder in matches for file in _below(folder, suffixes)]
     if not files:
         raise InputMissing(f"no file matches {path}")
+    return files
+
+
+def _below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    files = [
+        file for file in sorted(folder.rglob("*")) if file.name.endswith(suffixes) and file.is_file() and not _hidden(file, folder)
+    ]
+    if not files:
+        raise InputMissing(f"the folder {folder} has no file that ends with {' or '.join(suffixes)}")
     return files
 
 
