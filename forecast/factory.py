@@ -15,7 +15,7 @@ from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
 from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
 from forecast.core.errors import ConfigError, ModelError
-from forecast.core.forecaster import Forecaster, Recipe, Weights
+from forecast.core.forecaster import Forecaster, MetricSink, Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
@@ -31,7 +31,7 @@ __all__ = [
 
 def build_forecaster(
     model: str, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], arguments: Mapping[str, Any] | None = None,
-    name: str | None = None,
+    name: str | None = None, sink: MetricSink | None = None,
 ) -> Forecaster:  # fmt: skip
     """Returns an unfitted forecaster.
 
@@ -42,6 +42,7 @@ def build_forecaster(
         season_lengths: Seasons of the data in steps, shortest first.
         arguments: Further arguments of the model's constructor, plain values.
         name: What the forecasts are called; the model's own name by default.
+        sink: Where a model that is trained reports its curve; the others leave it alone.
 
     Raises:
         ConfigError: an unknown model, or arguments that it does not take, all at once.
@@ -52,18 +53,24 @@ def build_forecaster(
     checked = check_arguments(maker, dict(arguments or {}), reserved=TASK_ARGUMENTS)
     if checked.mistakes:
         raise ConfigError(f"model {model!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
-    named = {} if name is None else {"name": name}
-    return maker(horizon=horizon, levels=levels, season_lengths=season_lengths, **named, **checked.values)
+    taken = parameter_names(maker)
+    extra = {key: value for key, value in (("name", name), ("sink", sink)) if value is not None and key in taken}
+    return maker(horizon=horizon, levels=levels, season_lengths=season_lengths, **extra, **checked.values)
 
 
-def build_model(section: ModelSection, task: Task, frequency: Frequency, seed: int, budget: float | None = None) -> Forecaster:
-    """Returns the unfitted forecaster of a model section; seed and budget reach models that take them and have none of their own."""
+def build_model(config: Config, section: ModelSection, sink: MetricSink | None = None) -> Forecaster:
+    """Returns the unfitted forecaster of a model section, for the configuration's task and data.
+
+    The configuration's seed and budget reach models that take them and have none of their own.
+    """
+    task, frequency = build_task(config), build_frequency(config.data)
     maker = find_model(section.model)
-    takes = parameter_names(maker) if maker is not None else frozenset[str]()
-    shared = {name: value for name, value in (("seed", seed), ("budget", budget)) if name in takes and value is not None}
+    taken = parameter_names(maker) if maker is not None else frozenset[str]()
+    shared = {"seed": config.seed, "budget": config.budget}
+    arguments = {key: value for key, value in shared.items() if key in taken and value is not None} | section.arguments
     return build_forecaster(
-        section.model, horizon=task.horizon, levels=task.levels, season_lengths=frequency.season_lengths,
-        arguments=shared | section.arguments, name=section.label,
+        section.model, horizon=task.horizon, levels=task.levels, season_lengths=frequency.season_lengths, arguments=arguments,
+        name=section.label, sink=sink,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Console:
 
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
         for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=column in right)
         for row in rows:
             table.add_row(*(Text(str(value)) for value in row))
         _rich(sys.stdout).print(table)

@@ -7,6 +7,7 @@ takes its own children along. It must not know what the commands compute.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from typing import IO, final
 import pipelines
 
 _POLL_SECONDS = 0.02
-_KIBIBYTE_PER_MB = 1024.0
+_MB_PER_KIBIBYTE = 1024 / 1e6
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _LOG_SHOWN = 2000  # characters of a child's stderr
 
 # One thread each: two threads that wait for each other, with a neighbour on the machine, are slower than one. glibc hands large blocks
@@ -67,6 +69,7 @@ class _Running:
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     started: float
+    peaks: list[float]  # of memory, as seen so far
 
 
 def run_all(works: Sequence[Work], at_once: int) -> Iterator[Outcome]:
@@ -101,22 +104,35 @@ def _start(work: Work) -> _Running:
         [sys.executable, "-m", work.module, *work.arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         env={**os.environ, **CHILD_ENVIRONMENT, "PYTHONPATH": path}, start_new_session=True,
     )  # fmt: skip
-    return _Running(work, process, log, time.monotonic())
+    return _Running(work, process, log, time.monotonic(), [])
+
+
+def peak_memory_mb(pid: int) -> float:
+    """Returns the most memory that a running process has held at once, in MB; 0.0 where the system does not say.
+
+    Not `ru_maxrss`: a child takes over its parent's figure when it is started.
+    """
+    try:
+        found = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        return 0.0
+    return int(found[1]) * _MB_PER_KIBIBYTE if found else 0.0
 
 
 def _poll(child: _Running) -> Outcome | None:
     """The outcome of a child that ended or ran out of time; None while it runs."""
     seconds = time.monotonic() - child.started
+    child.peaks[:] = [max([*child.peaks, peak_memory_mb(child.process.pid)])]
     limit = child.work.time_limit
     timed_out = limit is not None and seconds > limit
     if timed_out:
         _kill_group(child)
-    pid, status, usage = os.wait4(child.process.pid, 0 if timed_out else os.WNOHANG)
+    pid, status = os.waitpid(child.process.pid, 0 if timed_out else os.WNOHANG)
     if not pid:
         return None
     child.log.close()
     child.process.returncode = code = os.waitstatus_to_exitcode(status)
-    return Outcome(child.work.key, code, timed_out and code != 0, seconds, usage.ru_maxrss / _KIBIBYTE_PER_MB, child.work.log)
+    return Outcome(child.work.key, code, timed_out and code != 0, seconds, child.peaks[0], child.work.log)
 
 
 def _stop(child: _Running) -> None:

@@ -120,7 +120,7 @@ class TaskSection(Section):
 class TrackingSection(Section):
     """Where runs and models are recorded."""
 
-    uri: str = Field(default="sqlite:///mlflow.db", description="MLflow store: an SQLite file, or the address of a server.")
+    uri: str = Field(default="mlruns", description="MLflow store: a folder (SQLite inside), sqlite:///PATH or a server's address.")
     experiment: str = Field(default="forecast", min_length=1, description="Name of the experiment.")
     registered_model: str = Field(default="forecast", min_length=1, description="Name in the model registry.")
 

@@ -37,9 +37,18 @@ def alive(pid: int) -> bool:
 
 
 def test_the_exit_code_the_last_words_and_the_peak_memory_are_reported(folder: Path) -> None:
-    outcome = run_one(folder, "import sys; x = bytearray(80_000_000); x[::4096] = b'1' * len(x[::4096]); sys.exit('no luck')")
+    outcome = run_one(
+        folder,
+        "import sys; x = bytearray(80_000_000); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(0.2); sys.exit('no luck')",
+    )
     assert (outcome.key, outcome.code, outcome.timed_out, outcome.last_words()) == (7, 1, False, "no luck")
     assert 80 < outcome.peak_memory_mb < 200
+
+
+def test_a_small_child_of_a_large_parent_is_small(folder: Path) -> None:
+    ballast = bytearray(200_000_000)
+    ballast[::4096] = b"1" * len(ballast[::4096])
+    assert run_one(folder, "import time; time.sleep(0.2)").peak_memory_mb < 50
 
 
 def test_a_child_beyond_its_time_is_stopped_with_its_own_children(folder: Path) -> None:

@@ -1,0 +1,144 @@
+"""`forecast benchmark`: many models on one rolling-origin task, compared, tracked and reported.
+
+It must not decide which model is used; that is `promote`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import pandas as pd
+
+from forecast.config.load import require_sections
+from forecast.config.sections import Config
+from forecast.config.show import resolved
+from forecast.config.text import to_yaml
+from forecast.core.errors import GateError, UsageError
+from forecast.core.panel import Panel
+from forecast.evaluation.evaluation import Evaluation
+from forecast.evaluation.leaderboard import BASELINE, leaderboard
+from forecast.evaluation.significance import compare
+from forecast.factory import build_source, build_task, read_panel
+from forecast.tracking.store import Store
+from forecast.tracking.tracker import Tracker
+from pipelines.console import Console, numbers
+from pipelines.evaluations import Evaluated, evaluate_models
+
+LEADERBOARD, SIGNIFICANCE, REPORT = "leaderboard.csv", "significance.csv", "report.html"
+_METRICS_SHOWN = 3
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Benchmark:
+    """What a benchmark found. run_id: of the parent run in MLflow."""
+
+    title: str
+    panel: Panel
+    evaluated: tuple[Evaluated, ...]
+    board: pd.DataFrame
+    significance: pd.DataFrame
+    run_id: str
+    folder: Path
+
+
+def benchmark(config: Config, console: Console, title: str) -> Benchmark:
+    """Evaluates, compares, tracks and reports all models of a configuration.
+
+    Args:
+        config: With data, task and models.
+        console: Told of each model.
+        title: Name of the run.
+
+    Raises:
+        DataError: a breach of the input contract.
+        GateError: no model has scores.
+        SinkError: the tracking store cannot be written; the leaderboard is in the output folder then.
+    """
+    require_sections(config, "benchmark", "task", "models")
+    panel = read_panel(config.data)
+    console.note("panel read", {"series": len(panel), "rows": panel.rows, "models": len(config.models)})
+    evaluated = evaluate_models(config, panel, config.models, console)
+    evaluations = [one.evaluation for one in evaluated]
+    board = leaderboard(evaluations, baseline_name(config))
+    significance = compare_all(evaluations, baseline_name(config))
+    config.output.mkdir(parents=True, exist_ok=True)
+    board.to_csv(config.output / LEADERBOARD, index=False)
+    significance.to_csv(config.output / SIGNIFICANCE, index=False)
+    if not any(evaluation.ok for evaluation in evaluations):
+        reasons = "; ".join(f"{evaluation.model}: {evaluation.status}" for evaluation in evaluations[:5])
+        raise GateError(f"none of {len(evaluations)} models has scores: {reasons}; see {config.output / LEADERBOARD}")
+    run_id = _track(config, panel, evaluated, title)
+    return Benchmark(title, panel, tuple(evaluated), board, significance, run_id, config.output)
+
+
+def baseline_name(config: Config) -> str:
+    """Returns what the seasonal naive is called among the models of a configuration."""
+    return next((section.label for section in config.models if section.model == BASELINE), BASELINE)
+
+
+def compare_all(evaluations: Sequence[Evaluation], baseline: str) -> pd.DataFrame:
+    """Returns one row per model with scores: its paired comparison with the baseline over series; none without a baseline."""
+    reference = next((one for one in evaluations if one.model == baseline and one.ok), None)
+    columns = ["model", "metric", "difference", "low", "high", "p_value", "better_share", "series", "verdict"]
+    rows: list[dict[str, object]] = []
+    for one in evaluations:
+        if reference is None or one is reference or not one.ok:
+            continue
+        try:
+            found = compare(one, reference)
+        except UsageError:  # fewer than two series were measured on both: there is nothing to compare
+            continue
+        rows.append({column: getattr(found, column) for column in columns})
+    return pd.DataFrame(rows, columns=columns)
+
+
+def show(result: Benchmark, console: Console) -> None:
+    """Writes the leaderboard to stdout."""
+    metrics = result.evaluated[0].evaluation.task.metrics
+    first = metrics[0]
+    verdicts = dict(zip(result.significance["model"], result.significance["verdict"], strict=True))
+    shown = [
+        *metrics[:_METRICS_SHOWN],
+        "coverage_80",
+        f"rel_{first}",
+        "beats_baseline",
+        "fit_seconds",
+        "predict_seconds",
+        "peak_memory_mb",
+    ]
+    shown = [column for column in dict.fromkeys(shown) if column in result.board.columns]
+    titles = {"coverage_80": "80 % interval", "beats_baseline": "series won", "fit_seconds": "fit s", "predict_seconds": "predict s", "peak_memory_mb": "MB",
+              f"rel_{first}": f"{first} / naive"}  # fmt: skip
+    cells = numbers(result.board[shown])
+    rows = [
+        ["" if pd.isna(rank) else str(rank), model, *values, verdicts.get(model, "") if status == "ok" else status]
+        for rank, model, status, values in zip(
+            result.board["rank"], result.board["model"], result.board["status"], cells, strict=True
+        )
+    ]
+    headings = ["#", "model", *(titles.get(column, column) for column in shown), "than seasonal naive"]
+    console.table(result.title, headings, rows, right=["#", *headings[2:-1]])
+
+
+def _track(config: Config, panel: Panel, evaluated: Sequence[Evaluated], title: str) -> str:
+    """Logs the benchmark as one parent run with one comparable child for each model; returns the parent's id."""
+    tracker = Tracker(Store.at(config.tracking.uri), config.tracking.experiment)
+    fingerprint, described = panel.fingerprint(), build_source(config.data.source).describe()
+    parent = tracker.start_benchmark(
+        title, task=build_task(config), panel_fingerprint=fingerprint, configuration=to_yaml(resolved(config))
+    )
+    tracker.log_panel(parent, title, fingerprint, described, context="benchmark")
+    for one in evaluated:
+        run = tracker.start_model(one.evaluation.model, parent=parent, parameters=one.recipe or one.section.model_dump(mode="json"))
+        tracker.log_evaluation(run, one.evaluation)
+        tracker.log_rows(run, one.curves)
+        tracker.log_text(run, json.dumps(one.section.model_dump(mode="json"), indent=1), "model.json")
+        tracker.finish(run, None if one.evaluation.ok else one.evaluation.status)
+    tracker.log_files(parent, [config.output / LEADERBOARD, config.output / SIGNIFICANCE])
+    tracker.finish(parent)
+    return parent
