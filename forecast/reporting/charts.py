@@ -32,7 +32,7 @@ def accuracy_against_time(evaluations: Sequence[Evaluation], champion: str, base
         f"<b>{n}</b><br>{METRICS[metric].title} {number(v)}<br>{seconds(t)}" for n, v, t in zip(names, values, times, strict=True)
     ]
     front = [e.model in (champion, baseline) for e in evaluations]
-    marker = {"size": [15 if e.model == champion else 10 for e in evaluations], "line": {"color": "@surface", "width": 1.5},
+    marker = {"opacity": 1, "size": [15 if e.model == champion else 10 for e in evaluations], "line": {"color": "@surface", "width": 1.5},
               "color": [_colour(e.model, champion, baseline) for e in evaluations]}  # fmt: skip
     trace = {"type": "scatter", "mode": "markers+text", "x": _numbers(np.array(times)), "y": _numbers(np.array(values)), "text": names,
              "textposition": _label_sides(values, times), "textfont": {"size": 11.5, "color": ["@ink" if f else "@muted" for f in front]},

@@ -20,7 +20,7 @@ from forecast.evaluation.task import Task
 from forecast.reporting.wording import megabytes, number, p_value, percent, seconds
 
 _SHOWN = ("mase", "smape", "wql", "coverage_80")
-_BAR_LIMIT = 1.0  # twice the baseline's error fills the bar on the worse side
+_BAR_LIMIT = 0.5  # a change by half fills its side of the bar
 
 
 @final
@@ -37,7 +37,7 @@ class Headline:
 @final
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model of the leaderboard, as text; `bar` is relative to the baseline: -0.3 is 30 % better, of the half width."""
+    """One model of the leaderboard, as text; `bar` is the length to the left (better than the baseline) or right, -1...1."""
 
     rank: str
     model: str
@@ -114,7 +114,7 @@ def _row(record: dict[str, object], names: Sequence[str], working: dict[str, Eva
         role=_role(model, best.model, baseline),
         status="" if model in working else str(record["status"]),
         values=shown,
-        bar=max(min(relative - 1, _BAR_LIMIT), -1.0) if math.isfinite(relative) else None,
+        bar=max(min((relative - 1) / _BAR_LIMIT, 1.0), -1.0) if math.isfinite(relative) else None,
         relative=_signed(relative - 1),
         against=_against(working.get(model), best),
         times=(seconds(_float(record["fit_seconds"])), seconds(_float(record["predict_seconds"]))),
@@ -157,9 +157,9 @@ def _role(model: str, champion: str, baseline: str) -> str:
 def _signed(change: float) -> str:
     if not math.isfinite(change):
         return ""
-    shown = f"{abs(100 * change):.{1 if abs(change) < 1 else 0}f} %"
+    shown = f"{abs(100 * change):.{1 if abs(change) < 1 else 0}f}\u00a0%"
     if float(shown[:-2]) == 0:
-        return "0 %"
+        return "0\u00a0%"
     return f"{'+' if change > 0 else '−'}{shown}"  # noqa: RUF001  the typographic minus
 
 

@@ -42,8 +42,8 @@ def megabytes(value: float) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Returns a share as a percentage: 0.834 -> 83 %."""
-    return f"{100 * share:.{digits}f} %" if math.isfinite(share) else NOT_MEASURED
+    """Returns a share as a percentage: 0.834 -> 83 %, with a space that does not break."""
+    return f"{100 * share:.{digits}f}\u00a0%" if math.isfinite(share) else NOT_MEASURED
 
 
 def p_value(value: float) -> str:
