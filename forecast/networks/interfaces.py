@@ -9,9 +9,12 @@ P head parameters, Q quantile levels, R naive paths, K known covariates, S stati
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from forecast.networks.state import NetworkState
 
 EncoderState: TypeAlias = tuple[Tensor, ...]
 
@@ -159,9 +162,23 @@ class Head(nn.Module, ABC):
         """Returns the quantiles at the head's levels, data units; they never cross. Shape [B, O, H, Q]."""
 
 
+class Prediction(NamedTuple):
+    """Forecasts in data units, float64: mean [B, O, H] and quantiles [B, O, H, Q]."""
+
+    mean: Tensor
+    quantiles: Tensor
+
+
 class Rollout(ABC):
-    """Autoregressive forecasting: sample paths from a carried state, one step at a time."""
+    """Autoregressive forecasting: joint sample paths from a carried state, one step at a time."""
 
     @abstractmethod
-    def rollout(self, state: EncoderState, known: Tensor, samples: int) -> Tensor:
-        """Returns joint sample paths [B, O, S, H], data units, for the origins that the state stands at."""
+    def rollout(self, first: Prediction, state: NetworkState, known: Tensor, samples: int) -> Tensor:
+        """Returns sample paths of steps 1...H from the origin that the state stands at, data units. Shape [B, S, H].
+
+        Args:
+            first: The forecast from that origin, of which step 1 is drawn. mean [B, 1, H].
+            state: After the origin's observation.
+            known: Known covariates of the steps after the origin. Shape [B, H + H, K].
+            samples: S.
+        """

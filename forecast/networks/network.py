@@ -11,20 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Scales
+from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
 
 LossWeight = Literal["spread", "level"]
 WEIGHT_CAP = 30.0
-
-
-class Prediction(NamedTuple):
-    """Forecasts in data units, float64: mean [B, O, H] and quantiles [B, O, H, Q]."""
-
-    mean: Tensor
-    quantiles: Tensor
 
 
 class Widths(NamedTuple):

@@ -108,7 +108,14 @@ def test_gradients_reach_every_parameter(encoder: EncoderName) -> None:
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize(
     "values",
-    [[0.0] * STEPS, [7.0] * STEPS, [torch.nan] * STEPS, [1e300, -1e300] * (STEPS // 2), [1e-300] * STEPS, [torch.nan] * (STEPS - 1) + [3.0]],
+    [
+        [0.0] * STEPS,
+        [7.0] * STEPS,
+        [torch.nan] * STEPS,
+        [1e300, -1e300] * (STEPS // 2),
+        [1e-300] * STEPS,
+        [torch.nan] * (STEPS - 1) + [3.0],
+    ],
     ids=["all zero", "constant", "all missing", "huge and alternating", "tiny", "one value"],
 )
 def test_awkward_series_get_finite_forecasts(encoder: EncoderName, values: list[float]) -> None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from forecast.networks.build import EncoderName, HeadName, NetworkSettings, build_network
-from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network, Prediction, Widths
+from forecast.networks.interfaces import Batch, Prediction
+from forecast.networks.network import Network, Widths
 from forecast.networks.state import NetworkState
 
 HORIZON = 6
