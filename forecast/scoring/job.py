@@ -75,7 +75,7 @@ def run_score(request: ScoreRequest, surroundings: Surroundings | None = None) -
     events = Events(around.logger, request.run_date)
     disk = Disk(request.output, around.checkpoint)
     metrics = around.metrics_file or request.output / "_runs" / "metrics.prom"
-    with exclusive(request.output / ".lock"), _Recorder(disk, metrics, around.clock, events) as recorder, stoppable() as stop:
+    with stoppable() as stop, exclusive(request.output / ".lock"), _Recorder(disk, metrics, around.clock, events) as recorder:
         recorder.report = _Run(request, disk, events, stop).publish()
     return recorder.report
 

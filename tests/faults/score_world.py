@@ -41,7 +41,6 @@ class FrameSource(Source):
         return "the table"
 
 
-@final
 class LastValue(Forecaster):
     """Forecasts the last observed value of each series; the ids named in `raises` and `nan` make it fail."""
 
