@@ -101,9 +101,8 @@ class Frequency:
             return whole, np.asarray(whole == stamps, dtype=np.bool_)
         nanoseconds = stamps.astype("datetime64[ns]")
         ordinals = self._floor(nanoseconds)
-        # The second part refuses what nanoseconds cannot hold (before 1678, after 2261): numpy wraps it round without a word.
-        kept = nanoseconds.astype(stamps.dtype) == stamps
-        return ordinals, np.asarray((self.stamps(ordinals) == nanoseconds) & kept, dtype=np.bool_)
+        # What nanoseconds cannot hold (before 1678, after 2261) numpy wraps round by 2**64 ns, no whole number of seconds: off the grid.
+        return ordinals, np.asarray(self.stamps(ordinals) == nanoseconds, dtype=np.bool_)
 
     def stamps(self, ordinals: IntArray) -> AnyArray:
         """Returns the time stamp of each ordinal: datetime64[ns], or int64 for integer time. Shape as given."""

@@ -58,8 +58,10 @@ def test_a_stamp_of_another_grid_is_off_this_one(alias: str, stamp: str) -> None
 
 
 def test_stamps_that_nanoseconds_cannot_hold_are_off_the_grid() -> None:
-    stamps = np.array(["9999-12-31", "2026-05-03", "0001-01-01"], dtype="datetime64[s]")
-    assert Frequency.parse("D").ordinals(stamps)[1].tolist() == [False, True, False]
+    stamps = np.array(["9999-12-31", "2026-05-01", "0001-01-01", "2262-05-01"], dtype="datetime64[s]")
+    for alias in ("s", "h", "D", "B", "YS-MAY"):
+        on_grid = Frequency.parse(alias).ordinals(stamps)[1]
+        assert on_grid.tolist() == [False, True, False, False], alias
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_mean_is_that_of_the_values_that_are_there(tmp_path: Path) -> None:
 def test_the_same_stamp_of_two_series_is_no_duplicate(tmp_path: Path) -> None:
     text = "unique_id,ds,y\na,1,1\nb,1,2\n"
     assert len(csv(tmp_path, text).read()) == 2
+
+
+def test_one_name_written_in_two_ways_is_one_series(tmp_path: Path) -> None:
+    text = f"unique_id,ds,y\ncafé,1,1\n{unicodedata.normalize('NFD', 'café')},1,2\n"
+    assert csv(tmp_path, text, duplicates="last").read().to_dict("list") == {"unique_id": ["café"], "ds": [1], "y": [2.0]}
 
 
 @settings(max_examples=60)
