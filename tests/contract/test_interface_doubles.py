@@ -81,7 +81,8 @@ class MemoryDecoder(Decoder):
             scores = scores.masked_fill(~encoding.memory_mask[:, None], -torch.inf)
         read = (scores.softmax(dim=-1) @ encoding.memory)[:, None].expand(-1, origins.shape[1], -1, -1)
         summary = encoding.summary[:, :, None].expand(-1, -1, HORIZON, -1)
-        return self.out(torch.cat([read, summary], dim=-1))
+        raw: Tensor = self.out(torch.cat([read, summary], dim=-1))
+        return raw
 
 
 @final
@@ -158,7 +159,8 @@ class GaussianRollout(Rollout):
             prediction, after = self.network.predict(batch, current)
             current, ring, statistics = after.encoder, after.ring, after.statistics
             mean, low, high = prediction.mean[:, :, 0], prediction.quantiles[:, :, 0, 0], prediction.quantiles[:, :, 0, -1]
-        return torch.cat(paths, dim=1).unflatten(0, (-1, samples))
+        joint: Tensor = torch.cat(paths, dim=1).unflatten(0, (-1, samples))
+        return joint
 
 
 def _network(

@@ -1,0 +1,175 @@
+"""Laws of training: what it may see, what makes it the same twice, and what it does with numbers that are not finite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from forecast.core.arrays import FloatArray
+from forecast.core.errors import ModelError
+from forecast.core.panel import Panel
+from forecast.networks.network import Network
+from forecast.neural import training
+from forecast.neural.data import SegmentBatches
+from forecast.neural.module import ForecastingModule
+from tests.unit.neural.worlds import HORIZON, quick, ragged_panel
+
+
+def _network() -> Network:
+    torch.manual_seed(1)
+    forecaster = quick()
+    forecaster.fit(ragged_panel())
+    return forecaster.network
+
+
+def _plant(panel: Panel, rows_from_end: int, value: float) -> Panel:
+    y = panel.y.copy()
+    for end, length in zip(panel.offsets[1:], panel.lengths, strict=True):
+        y[end - min(rows_from_end, length) : end] = value
+    return replace(panel, y=y)
+
+
+def _equal(mine: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_the_run_that_chooses_the_steps_never_sees_the_last_h_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[dict[str, torch.Tensor]] = []
+    original = training.run
+
+    def spy(*args: object, **kwargs: object) -> ForecastingModule:
+        module = original(*args, **kwargs)  # type: ignore[arg-type]
+        learned.append({name: value.clone() for name, value in module.average.items()})
+        return module
+
+    monkeypatch.setattr(training, "run", spy)
+    panel = ragged_panel()
+    quick().fit(panel)
+    quick().fit(_plant(panel, HORIZON, 1e9))
+    assert len(learned) == 4, "each fit trains twice: to choose the steps, then on all rows"
+    assert _equal(learned[0], learned[2]), "the first run sees nothing of the last H rows"
+    assert not _equal(learned[1], learned[3]), "the second run learns from them"
+
+
+def test_values_after_the_training_part_leave_the_weights_bitwise_equal() -> None:
+    panel = ragged_panel()
+    cutoff = panel.ends - 10
+    first, second = quick(), quick()
+    first.fit(panel.until(cutoff))
+    second.fit(_plant(panel, 10, 1e9).until(cutoff))
+    for name, weight in first.weights().items():
+        np.testing.assert_array_equal(weight, second.weights()[name])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    panel = ragged_panel()
+    first, second, other = quick(), quick(), quick(seed=5)
+    for forecaster in (first, second, other):
+        forecaster.fit(panel)
+    name = "decoder.out.weight"
+    np.testing.assert_array_equal(first.weights()[name], second.weights()[name])
+    assert not np.array_equal(first.weights()[name], other.weights()[name])
+
+
+def test_a_run_that_is_resumed_continues_bitwise(tmp_path: Path) -> None:
+    panel, settings = ragged_panel(), quick(dropout=0.3).training
+    start = {name: value.clone() for name, value in _network().state_dict().items()}
+    once, twice = _network(), _network()
+    once.load_state_dict(start)
+    twice.load_state_dict(start)
+    whole = training.run(once, panel, settings, 6, [])
+    training.run(twice, panel, settings, 3, [], checkpoint=tmp_path / "half.ckpt")
+    fresh = _network()
+    resumed = training.run(fresh, panel, settings, 6, [], resume=tmp_path / "half.ckpt")
+    assert _equal(dict(once.state_dict()), dict(fresh.state_dict()))
+    assert _equal(whole.average, resumed.average)
+
+
+def test_a_loss_that_is_not_finite_is_skipped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, network = ragged_panel(), _network()
+    original, calls = Network.loss, [0]
+
+    def sometimes_nan(self: Network, batch: object) -> torch.Tensor:
+        calls[0] += 1
+        loss = original(self, batch)  # type: ignore[arg-type]
+        return loss * torch.nan if calls[0] == 2 else loss
+
+    monkeypatch.setattr(Network, "loss", sometimes_nan)
+    module = training.run(network, panel, quick().training, 4, [])
+    assert module.skipped_steps == 1
+    assert all(torch.isfinite(value).all() for value in module.average.values())
+
+
+def test_training_that_diverges_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "averaged_loss", lambda module, batch: float("nan"))
+    with pytest.raises(ModelError, match="lower the learning rate"):
+        quick().fit(ragged_panel())
+
+
+def test_the_steps_with_the_lowest_validation_loss_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([0.5, 0.7])
+    monkeypatch.setattr(training, "averaged_loss", lambda module, batch: next(losses))
+    forecaster = quick()
+    forecaster.fit(ragged_panel())
+    assert forecaster.steps_taken == 3
+
+
+def test_training_reports_its_curve_to_the_sink() -> None:
+    class Curve:
+        def __init__(self) -> None:
+            self.points: list[tuple[str, int]] = []
+
+        def log(self, name: str, value: float, step: int) -> None:
+            self.points.append((name, step))
+
+    curve = Curve()
+    quick(sink=curve).fit(ragged_panel())
+    assert curve.points == [("validation_loss", 3), ("validation_loss", 6)]
+
+
+def test_gradients_are_clipped_by_norm() -> None:
+    panel = ragged_panel()
+    start = {name: value.clone() for name, value in _network().state_dict().items()}
+
+    def moved(clip_norm: float) -> float:
+        network = _network()
+        network.load_state_dict(start)
+        training.run(network, panel, replace(quick().training, clip_norm=clip_norm, weight_decay=0.0), 1, [])
+        return max(float((value - start[name]).abs().max()) for name, value in network.named_parameters())
+
+    assert moved(1e-12) < moved(1.0) / 100  # Adam divides by the gradient's own size, but not below its epsilon
+
+
+def test_a_panel_without_two_rows_in_a_series_cannot_be_learned_from() -> None:
+    with pytest.raises(ModelError, match="nothing to learn"):
+        quick().fit(ragged_panel(series=1))
+
+
+def test_a_learner_beats_the_seasonal_naive_on_a_noisy_season() -> None:
+    panel = ragged_panel(series=12, longest=120)
+    forecaster = quick(max_steps=120, validate_every=40, hidden_size=16, batch_size=16)
+    cutoffs = (panel.ends - HORIZON)[:, None]
+    forecaster.fit(panel.until(cutoffs[:, 0]))
+    (frame,) = forecaster.backtest(panel, cutoffs)
+    position = {i: p for p, i in enumerate(panel.ids)}
+    network, naive = [], []
+    for uid, mean in zip(frame.ids, frame.mean, strict=True):
+        series: FloatArray = panel.series(position[uid])
+        if len(series) < 40:
+            continue
+        truth = series[-HORIZON:]
+        network.append(np.nanmean(np.abs(truth - mean)))
+        naive.append(np.nanmean(np.abs(truth - series[-HORIZON - 7 : -7])))
+    assert np.mean(network) < 0.95 * np.nanmean(naive)
+
+
+def test_batches_depend_on_seed_and_number_alone() -> None:
+    panel, network = ragged_panel(), _network()
+    batches = SegmentBatches(panel, training.plan_of(network, panel, quick().training))
+    straight = [batch.y for batch, _ in zip(batches, range(3), strict=False)]
+    assert torch.equal(torch.nan_to_num(batches.batch(2).y), torch.nan_to_num(straight[2]))
+    assert not torch.equal(torch.nan_to_num(straight[0]), torch.nan_to_num(straight[1]))
