@@ -15,6 +15,7 @@ from forecast.core.arrays import AnyArray, FloatArray
 from forecast.evaluation.evaluation import Evaluation
 from forecast.evaluation.metrics import METRICS
 from forecast.reporting.fans import Fan
+from forecast.reporting.labels import place_labels
 from forecast.reporting.wording import number, percent, seconds
 
 Chart: TypeAlias = dict[str, Any]
@@ -23,24 +24,39 @@ _FEW = 14  # points of a line that still get a mark each
 
 
 def accuracy_against_time(evaluations: Sequence[Evaluation], champion: str, baseline: str) -> Chart:
-    """Returns the first metric of each model against its wall time, both better towards the lower left."""
+    """Returns the first metric of each model against its wall time, both better towards the lower left.
+
+    A model far above the champion and the baseline stands at the upper edge as a triangle, so that it does not press the others together.
+
+    Args:
+        evaluations: With scores, the champion among those that the metric can measure.
+        champion: Name of the model in front.
+        baseline: Name of the model that the others are relative to.
+    """
     metric = evaluations[0].task.metrics[0]
-    names = [html.escape(e.model) for e in evaluations]
-    values = [e.aggregate()[metric] for e in evaluations]
-    times = [max(e.fit_seconds + e.predict_seconds, 1e-3) for e in evaluations]
+    measured = [e for e in evaluations if np.isfinite(e.aggregate()[metric])]
+    ordered = sorted(measured, key=lambda e: (e.model != champion, e.model != baseline, e.aggregate()[metric]))
+    values = np.array([e.aggregate()[metric] for e in ordered])
+    times = np.array([max(e.fit_seconds + e.predict_seconds, 1e-3) for e in ordered])
+    names = [html.escape(e.model) for e in ordered]
+    limits = _limits(values, [v for e, v in zip(ordered, values, strict=True) if e.model in (champion, baseline)])
+    room = _room(times)
+    above = values > limits[1]
+    height = np.where(above, limits[1] - 0.03 * (limits[1] - limits[0]), values)
+    sides = place_labels(_share(np.log10(times), room), _share(height, limits), [e.model for e in ordered])
     hover = [
         f"<b>{n}</b><br>{METRICS[metric].title} {number(v)}<br>{seconds(t)}" for n, v, t in zip(names, values, times, strict=True)
     ]
-    front = [e.model in (champion, baseline) for e in evaluations]
-    marker = {"opacity": 1, "size": [15 if e.model == champion else 10 for e in evaluations], "line": {"color": "@surface", "width": 1.5},
-              "color": [_colour(e.model, champion, baseline) for e in evaluations]}  # fmt: skip
-    trace = {"type": "scatter", "mode": "markers+text", "x": _numbers(np.array(times)), "y": _numbers(np.array(values)), "text": names,
-             "textposition": _label_sides(values, times), "textfont": {"size": 11.5, "color": ["@ink" if f else "@muted" for f in front]},
-             "marker": marker, "hovertext": hover, "hoverinfo": "text", "cliponaxis": False}  # fmt: skip
-    wide = max(values) > _WIDE * max(min(values), 1e-12)  # a bad model must not press the good ones together
-    vertical = {"title": {"text": METRICS[metric].title}, "type": "log" if wide else "linear", "dtick": "D2" if wide else None}
-    horizontal = {"title": {"text": "Fit and predict, seconds"}, "type": "log", "dtick": 1, "range": _room(times)}
-    return {"data": [trace], "layout": {"xaxis": horizontal, "yaxis": vertical, "margin": {"r": 40, "t": 24}}}
+    marker = {"opacity": 1, "size": [15 if e.model == champion else 10 for e in ordered], "line": {"color": "@surface", "width": 1.5},
+              "symbol": ["triangle-up" if a else "circle" for a in above],
+              "color": [_colour(e.model, champion, baseline) for e in ordered]}  # fmt: skip
+    font = {"size": 11.5, "color": ["@ink" if e.model in (champion, baseline) else "@muted" for e in ordered]}
+    trace = {"type": "scatter", "mode": "markers+text", "x": _numbers(times), "y": _numbers(height), "marker": marker, "textfont": font,
+             "text": [n if side else "" for n, side in zip(names, sides, strict=True)], "textposition": [side or "top center" for side in sides],
+             "hovertext": hover, "hoverinfo": "text", "cliponaxis": False}  # fmt: skip
+    vertical = {"title": {"text": METRICS[metric].title}, "range": limits}
+    horizontal = {"title": {"text": "Fit and predict, seconds"}, "type": "log", "dtick": 1, "range": room}
+    return {"data": [trace], "layout": {"xaxis": horizontal, "yaxis": vertical, "margin": {"r": 24, "t": 16}}}
 
 
 def error_by_step(evaluations: Sequence[Evaluation], champion: str, baseline: str) -> Chart:
@@ -141,21 +157,19 @@ def _colour(model: str, champion: str, baseline: str) -> str:
     return "@champion" if model == champion else "@baseline" if model == baseline else "@faint"
 
 
-def _room(times: Sequence[float]) -> list[float]:
+def _room(times: FloatArray) -> list[float]:
     """A range of the log axis with room for the labels at both ends."""
-    low, high = float(np.log10(min(times))), float(np.log10(max(times)))
-    edge = max(0.18 * (high - low), 0.35)
-    return [low - edge, high + edge]
+    low, high = float(np.log10(times.min())), float(np.log10(times.max()))
+    edge = max(0.15 * (high - low), 0.35)
+    return [float(f"{low - edge:.7g}"), float(f"{high + edge:.7g}")]
 
 
-def _label_sides(values: Sequence[float], times: Sequence[float]) -> list[str]:
-    """A side for the label of each point: neighbours that lie close together take turns."""
-    order = np.argsort(np.array(values), kind="stable")
-    sides = ["top center"] * len(values)
-    heights = np.ptp(values) or 1.0
-    widths = float(np.ptp(np.log10(times))) or 1.0
-    for rank, point in enumerate(order[1:], start=1):
-        before = order[rank - 1]
-        near = abs(values[point] - values[before]) < 0.09 * heights and abs(np.log10(times[point] / times[before])) < 0.35 * widths
-        sides[point] = "bottom center" if near and sides[before] == "top center" else "top center"
-    return sides
+def _limits(values: FloatArray, front: Sequence[float]) -> list[float]:
+    """A range of the metric's axis that holds the models in front and all that are not far above them."""
+    low, high = float(values.min()), float(values[values <= _WIDE / 2 * max(front)].max(initial=max(front)))
+    edge = max(0.12 * (high - low), 0.02 * abs(high), 1e-9)
+    return [float(f"{low - edge:.7g}"), float(f"{high + edge:.7g}")]
+
+
+def _share(values: FloatArray, limits: Sequence[float]) -> list[float]:
+    return [float(v) for v in (values - limits[0]) / (limits[1] - limits[0])]

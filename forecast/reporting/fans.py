@@ -93,10 +93,12 @@ def median_of(frame: ForecastFrame) -> FloatArray:
 def telling_series(evaluation: Evaluation, count: int) -> list[tuple[str, str, float]]:
     """Returns series to show, with `best`, `typical` or `worst` and the task's first metric: a quarter best, a quarter worst.
 
-    The typical ones are spread evenly over the middle half of the ranking, so that the choice flatters nobody.
+    The typical ones are spread evenly over the middle half of the ranking, so that the choice flatters nobody. Empty where no series can be measured.
     """
     scores = evaluation.per_series(evaluation.task.metrics[0]).dropna().sort_values(kind="stable")
     size = len(scores)
+    if not size:
+        return []
     edge = max(count // 4, 1)
     typical = np.linspace(0.25, 0.75, max(count - 2 * edge, 0)) * (size - 1)
     chosen = dict.fromkeys(range(min(edge, size)), "best") | {max(size - 1 - i, 0): "worst" for i in range(min(edge, size - edge))}

@@ -7,6 +7,7 @@ no clock here and no random name. This module must not run a model, nor compute 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def render_report(
             baseline=baseline if any(e.model == baseline for e in working) else None,
             first=METRICS[best.task.metrics[0]].title,
             prints={"task": best.task.fingerprint(), "panel": best.panel_fingerprint},
+            measured=_measured(best),
             calibrated=bool(best.task.levels),
             light=LIGHT,
             dark=DARK,
@@ -113,11 +115,14 @@ def _champion(table: pd.DataFrame, working: Sequence[Evaluation], wanted: str | 
     return found[0]
 
 
+def _measured(evaluation: Evaluation) -> bool:
+    return math.isfinite(evaluation.aggregate()[evaluation.task.metrics[0]])
+
+
 def _figures(working: Sequence[Evaluation], best: Evaluation, baseline: str) -> dict[str, charts.Chart]:
-    figures = {
-        "time": charts.accuracy_against_time(working, best.model, baseline),
-        "steps": charts.error_by_step(working, best.model, baseline),
-    }
+    figures = {"steps": charts.error_by_step(working, best.model, baseline)}
+    if _measured(best):
+        figures["time"] = charts.accuracy_against_time(working, best.model, baseline)
     if best.task.levels:
         figures["calibration"] = charts.calibration(working, best.model, baseline)
     return figures

@@ -75,12 +75,10 @@ def headline(best: Evaluation, reference: Evaluation | None, baseline: str) -> H
     """Returns how much better the champion is than the baseline, and how sure that is."""
     first = best.task.metrics[0]
     value = best.aggregate()[first]
-    if reference is None:
-        return Headline(
-            number(value), f"{METRICS[first].title} of {best.model}", "There is no other model to measure it against.", True
-        )
-    base = reference.aggregate()[first]
+    base = reference.aggregate()[first] if reference is not None else math.nan
     gain = 1 - value / base if base > 0 else math.nan
+    if reference is None or not math.isfinite(gain):
+        return Headline(number(value), f"{METRICS[first].title} of {best.model}", "There is nothing to measure it against.", True)
     sentence = f"{'lower' if gain >= 0 else 'higher'} {METRICS[first].title} than the {baseline.replace('_', ' ')}"
     return Headline(percent(abs(gain), 1), sentence, _sureness(best, reference, base), gain >= 0)
 

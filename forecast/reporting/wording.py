@@ -50,4 +50,4 @@ def p_value(value: float) -> str:
     """Returns a p-value without false precision: < 0.001, 0.032."""
     if not math.isfinite(value):
         return NOT_MEASURED
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "<\u00a00.001" if value < 0.001 else f"{value:.3f}"

@@ -80,7 +80,10 @@ def test_one_bad_model_does_not_press_the_others_together() -> None:
     top = CHARTS["steps"]["layout"]["yaxis"]["range"][1]
     front = max(MODELS[0].steps["mase"].max(), MODELS[1].steps["mase"].max())
     assert front < top < 3 * front < MODELS[2].steps["mase"].max()
-    assert CHARTS["time"]["layout"]["yaxis"]["type"] == "log"
+    trace, limits = CHARTS["time"]["data"][0], CHARTS["time"]["layout"]["yaxis"]["range"]
+    assert trace["marker"]["symbol"] == ["circle", "circle", "triangle-up"]
+    assert all(limits[0] < y < limits[1] for y in trace["y"])
+    assert limits[1] < MODELS[2].aggregate()["mase"]
 
 
 def test_both_pages_have_the_same_colours() -> None:

@@ -136,7 +136,7 @@ def test_a_benchmark_in_which_every_model_failed_has_no_report() -> None:
 
 def test_a_report_of_one_model_says_that_there_is_no_other() -> None:
     page = Page(render_report([MODELS[0]], PANEL, TEXT))
-    assert "no other model" in page.text
+    assert "nothing to measure it against" in page.text
     assert "Is the difference real?" not in page.text
 
 
@@ -146,6 +146,14 @@ def test_a_report_without_a_baseline_or_forecasts_or_levels_is_still_whole() -> 
     page = Page(render_report([alone, replace(alone, model="lstm")], PANEL, TEXT))
     assert page.figures().keys() == {"time", "steps"}
     assert "Forecasts" not in page.text
+
+
+def test_series_that_no_scaled_metric_can_measure_still_make_a_report() -> None:
+    panel = panel_of({"a": [3.0] * 20, "b": [4.0] * 20})
+    models = [evaluate(Repeat(3, name=n), panel, TASK) for n in ("seasonal_naive", "gru")]
+    page = Page(render_report(models, panel, TEXT))
+    assert page.figures().keys() == {"steps", "calibration"}
+    assert "nothing to measure it against" in page.text
 
 
 def test_results_of_another_panel_are_refused() -> None:

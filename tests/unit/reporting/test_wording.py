@@ -32,7 +32,7 @@ from forecast.reporting import wording
         (wording.megabytes, 0.0, "–"),  # noqa: RUF001
         (wording.percent, 0.834, "83\u00a0%"),
         (wording.percent, float("nan"), "–"),  # noqa: RUF001
-        (wording.p_value, 0.0004, "< 0.001"),
+        (wording.p_value, 0.0004, "<\u00a00.001"),
         (wording.p_value, 0.0321, "0.032"),
     ],
 )
