@@ -24,8 +24,8 @@ from forecast.storage.bundle import LoadedBundle, load_bundle
 from forecast.storage.sources.source import Source
 
 __all__ = [
-    "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "load_forecaster",
-    "model_names", "read_future", "read_panel", "rebuild",
+    "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
+    "history_source", "load_forecaster", "model_names", "read_future", "read_panel", "rebuild", "static_source",
 ]  # fmt: skip
 
 
@@ -104,8 +104,12 @@ def load_forecaster(directory: Path) -> tuple[Forecaster, LoadedBundle]:
     return rebuild(bundle.recipe, bundle.weights), bundle
 
 
-def build_source(section: SourceSection) -> Source:
+def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None) -> Source:
     """Returns the source that a section describes.
+
+    Args:
+        section: Kind and arguments.
+        covariates: Columns to read beside the required ones, where the section does not say it itself.
 
     Raises:
         ConfigError: an unknown kind, or arguments that it does not take.
@@ -114,10 +118,26 @@ def build_source(section: SourceSection) -> Source:
     if section.kind not in kinds:
         raise ConfigError(f"there is no source {section.kind!r}; {nearest(section.kind, kinds)}")
     component = kinds[section.kind]
-    checked = check_arguments(component, section.arguments)
+    wanted = {"covariates": list(covariates)} if covariates is not None and "covariates" in parameter_names(component) else {}
+    checked = check_arguments(component, wanted | section.arguments)
     if checked.mistakes:
         raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
     return cast(Source, component(**checked.values))
+
+
+def history_source(data: DataSection) -> Source:
+    """Returns the source of the history, which reads the covariates that have a role and no other column."""
+    return build_source(data.source, (*data.roles.known, *data.roles.past))
+
+
+def future_source(data: DataSection) -> Source | None:
+    """Returns the source of the known covariates after the history; None where the section names none."""
+    return None if data.future is None else build_source(data.future, data.roles.known)
+
+
+def static_source(data: DataSection) -> Source | None:
+    """Returns the source of the static columns; None where the section names none."""
+    return None if data.static is None else build_source(data.static, data.roles.static)
 
 
 def build_frequency(data: DataSection) -> Frequency:
@@ -145,12 +165,12 @@ def read_panel(data: DataSection) -> Panel:
     Raises:
         DataError: a breach of the input contract; every offence with row, column, value and rule.
     """
-    static = None if data.static is None else build_source(data.static).read("static")
-    return Panel.from_frame(build_source(data.source).read("history"), build_frequency(data), build_roles(data), static)
+    static = static_source(data)
+    table = None if static is None else static.read("static")
+    return Panel.from_frame(history_source(data).read("history"), build_frequency(data), build_roles(data), table)
 
 
 def read_future(data: DataSection) -> KnownFuture | None:
     """Returns the known covariates after the history; None where the section names none."""
-    if data.future is None:
-        return None
-    return KnownFuture.from_frame(build_source(data.future).read("future"), build_frequency(data), data.roles.known)
+    future = future_source(data)
+    return None if future is None else KnownFuture.from_frame(future.read("future"), build_frequency(data), data.roles.known)

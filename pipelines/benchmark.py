@@ -6,6 +6,7 @@ It must not decide which model is used; that is `promote`.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ from forecast.evaluation.evaluation import Evaluation
 from forecast.evaluation.leaderboard import BASELINE, leaderboard
 from forecast.evaluation.significance import compare
 from forecast.factory import build_source, build_task, read_panel
+from forecast.reporting.fans import telling_series
+from forecast.reporting.plots import forecast_png
+from forecast.reporting.report import ReportText, write_report
+from forecast.tracking.code_version import code_version
 from forecast.tracking.store import Store
 from forecast.tracking.tracker import Tracker
 from pipelines.console import Console, numbers
@@ -30,6 +35,7 @@ from pipelines.evaluations import Evaluated, evaluate_models
 
 LEADERBOARD, SIGNIFICANCE, REPORT = "leaderboard.csv", "significance.csv", "report.html"
 _METRICS_SHOWN = 3
+_PLOTS = 2  # per model
 
 
 @final
@@ -72,6 +78,7 @@ def benchmark(config: Config, console: Console, title: str) -> Benchmark:
     if not any(evaluation.ok for evaluation in evaluations):
         reasons = "; ".join(f"{evaluation.model}: {evaluation.status}" for evaluation in evaluations[:5])
         raise GateError(f"none of {len(evaluations)} models has scores: {reasons}; see {config.output / LEADERBOARD}")
+    write_report(config.output / REPORT, evaluations, panel, _report_text(config, title), baseline=baseline_name(config))
     run_id = _track(config, panel, evaluated, title)
     return Benchmark(title, panel, tuple(evaluated), board, significance, run_id, config.output)
 
@@ -125,6 +132,11 @@ def show(result: Benchmark, console: Console) -> None:
     console.table(result.title, headings, rows, right=["#", *headings[2:-1]])
 
 
+def _report_text(config: Config, title: str) -> ReportText:
+    facts = {"Data": build_source(config.data.source).describe(), "Frequency": config.data.frequency, "Code": code_version()}
+    return ReportText(f"Benchmark: {title}", facts)
+
+
 def _track(config: Config, panel: Panel, evaluated: Sequence[Evaluated], title: str) -> str:
     """Logs the benchmark as one parent run with one comparable child for each model; returns the parent's id."""
     tracker = Tracker(Store.at(config.tracking.uri), config.tracking.experiment)
@@ -138,7 +150,20 @@ def _track(config: Config, panel: Panel, evaluated: Sequence[Evaluated], title: 
         tracker.log_evaluation(run, one.evaluation)
         tracker.log_rows(run, one.curves)
         tracker.log_text(run, json.dumps(one.section.model_dump(mode="json"), indent=1), "model.json")
+        _log_plots(tracker, run, panel, one.evaluation)
         tracker.finish(run, None if one.evaluation.ok else one.evaluation.status)
-    tracker.log_files(parent, [config.output / LEADERBOARD, config.output / SIGNIFICANCE])
+    tracker.log_files(parent, [config.output / name for name in (LEADERBOARD, SIGNIFICANCE, REPORT)])
     tracker.finish(parent)
     return parent
+
+
+def _log_plots(tracker: Tracker, run: str, panel: Panel, evaluation: Evaluation) -> None:
+    """Logs the last forecasts of some series as images."""
+    if not evaluation.frames:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, (unique_id, _, _) in enumerate(telling_series(evaluation, _PLOTS)):
+            files.append(Path(folder) / f"forecast-{number}.png")
+            files[-1].write_bytes(forecast_png(panel, evaluation.frames[0], unique_id))
+        tracker.log_files(run, files, "plots")

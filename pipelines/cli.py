@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,14 +23,73 @@ app.add_typer(config_app, name="config")
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file, or shipped:configs/...", show_default=False)]
 Overrides = Annotated[
-    Optional[list[str]],
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value: --set models.0.hidden_size=64. Repeatable."),
-]  # noqa: UP045 (typer reads the annotation)
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value: models.0.hidden_size=64. Repeatable.")
+]
+Columns = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Repeatable.")]
 
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     sys.exit(run_guarded(app))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder of everything.")] = Path("demo-output"), overrides: Overrides = None
+) -> None:
+    """Run the whole path on shipped data: benchmark, promote, score, report."""
+    from pipelines import verbs
+
+    verbs.demo(output, overrides or [])
+
+
+@app.command()
+def quick(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Long CSV or Parquet.", show_default=False)],
+    horizon: Annotated[int, typer.Option(min=1, help="Steps to forecast.")],
+    output: Annotated[Path, typer.Option(help="CSV or Parquet to write, by its suffix.")],
+    freq: Annotated[str | None, typer.Option(help="h, 30min, D, W-SUN, MS, ..., integer; found in the data if left out.")] = None,
+    season: Annotated[list[int] | None, typer.Option(min=1, help="Season length in steps. Repeatable.")] = None,
+    known: Columns = None,
+    past: Columns = None,
+    future: Annotated[Path | None, typer.Option(help="Values of the known columns after the history.")] = None,
+    static: Annotated[Path | None, typer.Option(help="One row of numbers per series.")] = None,
+    unique_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Column of the series.")] = "unique_id",
+    ds: Annotated[str, typer.Option("--time", metavar="COLUMN", help="Column of the time.")] = "ds",
+    y: Annotated[str, typer.Option("--target", metavar="COLUMN", help="Column of the values.")] = "y",
+    model: Annotated[str, typer.Option(help="auto, gru, seasonal_naive, ...")] = "auto",
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="Time that training may take: 90s, 5m.")] = None,
+    levels: Annotated[str | None, typer.Option(help="Quantile levels: 0.1,0.5,0.9.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same forecasts.")] = 0,
+) -> None:
+    """Forecast a table without a configuration."""
+    from pipelines import verbs
+    from pipelines.quick import QuickRequest, parse_levels
+
+    renamed = {"unique_id": unique_id, "ds": ds, "y": y}
+    verbs.quick(
+        QuickRequest(
+            data=data, output=output, horizon=horizon, frequency=freq, season_lengths=tuple(season or ()), known=tuple(known or ()),
+            past=tuple(past or ()), future=future, static=static, columns=renamed, model=model, budget=budget,
+            levels=parse_levels(levels), seed=seed,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def check(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Check data against the input contract: every offence with file, row, column, value and rule."""
+    from pipelines import verbs
+
+    verbs.check(config, overrides or [])
+
+
+@app.command()
+def train(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Fit one model on all rows, track it and register it."""
+    from pipelines import verbs
+
+    verbs.train(config, overrides or [])
 
 
 @app.command()
@@ -42,11 +101,39 @@ def benchmark(config: ConfigFile, overrides: Overrides = None) -> None:
 
 
 @app.command()
-def check(config: ConfigFile, overrides: Overrides = None) -> None:
-    """Check data against the input contract: every offence with file, row, column, value and rule."""
+def promote(
+    config: ConfigFile,
+    version: Annotated[int | None, typer.Option(min=1, help="Candidate; the newest by default.")] = None,
+    back: Annotated[bool, typer.Option("--back", help="Make the previous champion the champion again.")] = False,
+    overrides: Overrides = None,
+) -> None:
+    """Gate a candidate against champion and seasonal naive, and move the champion alias."""
     from pipelines import verbs
 
-    verbs.check(config, overrides or [])
+    verbs.promote(config, overrides or [], version, back)
+
+
+@app.command()
+def score(
+    config: ConfigFile,
+    run_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The cutoff is the last step before it.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Publish the champion's forecasts of one run date: whole and checked, or not at all."""
+    from pipelines import verbs
+
+    verbs.score(config, overrides or [], run_date.date() if run_date is not None else None)
+
+
+@app.command()
+def doctor(
+    uri: Annotated[str, typer.Option(help="Tracking store to reach.")] = "mlruns",
+    output: Annotated[Path, typer.Option(help="Where outputs would go.")] = Path(),
+) -> None:
+    """Look at the environment, line by line."""
+    from pipelines import verbs
+
+    verbs.doctor(uri, output)
 
 
 @config_app.command("schema")

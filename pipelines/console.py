@@ -90,7 +90,10 @@ class Console:
 
     def _write(self, level: str, event: str, facts: Facts) -> None:
         if not sys.stderr.isatty():
-            _json_logger({"verb": self._verb, **self._bound, **facts}).log(_LEVELS[level], event)
+            from forecast.scoring.events import stream_logger
+
+            logger = stream_logger(sys.stderr).bind(verb=self._verb, **self._bound, **facts)
+            (logger.warning if level == "warning" else logger.info)(event)
             return
         shown = "  ".join(f"{name} {_short(value)}" for name, value in facts.items())
         line = f"{'! ' if level == 'warning' else ''}{event}" + (f"  ({shown})" if shown else "")
@@ -98,9 +101,6 @@ class Console:
             self._progress.console.print(line, markup=False, highlight=False)
         else:
             sys.stderr.write(f"{line}\n")
-
-
-_LEVELS = {"info": 20, "warning": 30}
 
 
 def numbers(frame: pd.DataFrame, digits: int = 3) -> list[list[str]]:
@@ -122,20 +122,3 @@ def _rich(stream: Any) -> RichConsole:
     from rich.console import Console as RichConsole
 
     return RichConsole(file=stream, width=None if stream.isatty() else _WIDTH, highlight=False, soft_wrap=False)
-
-
-def _json_logger(facts: Facts) -> Any:
-    import structlog
-
-    processors: list[Any] = [
-        structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.JSONRenderer(default=str),
-    ]  # fmt: skip
-    printer = structlog.PrintLogger(sys.stderr)
-    return structlog.wrap_logger(printer, processors=processors, wrapper_class=_logger_class()).bind(**facts)
-
-
-def _logger_class() -> Any:
-    import structlog
-
-    return structlog.make_filtering_bound_logger(20)

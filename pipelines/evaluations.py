@@ -18,10 +18,10 @@ from forecast.core.errors import InputMissing
 from forecast.core.panel import Panel
 from forecast.evaluation.evaluation import Costs, Evaluation
 from forecast.evaluation.task import Task
-from forecast.factory import build_task
+from forecast.factory import build_model, build_task
 from forecast.tracking.code_version import code_version
 from forecast.tracking.rows import MetricRow
-from pipelines.child import CURVES, RECIPE
+from pipelines.child import CURVES, EVALUATE, RECIPE, write_job
 from pipelines.console import Console
 from pipelines.quota import cpu_quota
 from pipelines.workers import Outcome, Work, run_all
@@ -54,28 +54,23 @@ def evaluate_models(
     """
     task, fingerprint = build_task(config), panel.fingerprint()
     folders = [_folder(config, section, task, fingerprint) for section in sections]
-    works = [
-        _prepare(position, config, section, folder, fingerprint)
-        for position, (section, folder) in enumerate(zip(sections, folders, strict=True))
-        if not (reuse and _is_complete(folder))
-    ]
-    results: dict[int, Evaluation] = {}
+    todo = {folder: section for folder, section in zip(folders, sections, strict=True) if not (reuse and _is_complete(folder))}
+    works = [_prepare(position, config, section, folder, fingerprint) for position, (folder, section) in enumerate(todo.items())]
+    places, results = list(todo), dict[Path, Evaluation]()
     with console.progress("models", len(works)) as bar:
-        for outcome in run_all(works, at_once=min(cpu_quota(), max(1, len(works)))):
-            section = sections[outcome.key]
-            results[outcome.key] = found = _result(section, folders[outcome.key], task, fingerprint, outcome)
-            console.note("model evaluated", {"model": section.label, "status": found.status, "seconds": round(outcome.seconds, 1)})
+        for outcome in run_all(works, at_once=cpu_quota()):
+            folder = places[outcome.key]
+            results[folder] = found = _result(todo[folder], folder, task, fingerprint, outcome)
+            console.note("model evaluated", {"model": found.model, "status": found.status, "seconds": round(outcome.seconds, 1)})
             if bar is not None:
                 bar.advance(bar.task_ids[0])
-    return [
-        _gather(section, folder, results.get(position))
-        for position, (section, folder) in enumerate(zip(sections, folders, strict=True))
-    ]
+    return [_gather(section, folder, results.get(folder)) for section, folder in zip(sections, folders, strict=True)]
 
 
 def _folder(config: Config, section: ModelSection, task: Task, panel_fingerprint: str) -> Path:
     """A folder for everything that decides the numbers of an evaluation; ids and labels never reach a path."""
-    decides = [section.model_dump(mode="json"), task.fingerprint(), panel_fingerprint, config.seed, config.budget, code_version()]
+    recipe = dict(build_model(config, section).recipe())
+    decides = [recipe, section.label, task.fingerprint(), panel_fingerprint, code_version()]
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return config.output / FOLDER / digest[:16]
 
@@ -91,37 +86,26 @@ def _prepare(position: int, config: Config, section: ModelSection, folder: Path,
     """The work of one model, its job file written into an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    alone = config.model_copy(update={"models": (section,)})
-    job = folder / "job.json"
-    job.write_text(json.dumps({"config": alone.model_dump(mode="json"), "panel_fingerprint": fingerprint}), encoding="utf-8")
+    job = write_job(folder, EVALUATE, config.model_copy(update={"models": (section,)}), fingerprint)
     return Work(position, "pipelines.child", (str(job),), folder / "log.txt", section.time_limit)
 
 
 def _result(section: ModelSection, folder: Path, task: Task, fingerprint: str, outcome: Outcome) -> Evaluation:
     if outcome.code == 0:
         return Evaluation.load(folder)
-    if outcome.timed_out:
-        status = f"timed out after {section.time_limit:g} s"
-    elif outcome.code < 0:
-        status = f"failed: ended by signal {-outcome.code}; out of memory is the usual reason"
-    else:
-        status = f"failed: {_reason(outcome.last_words())}"
+    status = f"timed out after {section.time_limit:g} s" if outcome.timed_out else f"failed: {outcome.reason()}"
     costs = Costs(fit_seconds=outcome.seconds, peak_memory_mb=outcome.peak_memory_mb)
     return Evaluation.without_scores(section.label, task, fingerprint, status, costs)
 
 
-def _reason(words: str) -> str:
-    """What the child said last: from its error message on."""
-    start = words.rfind("error: ")
-    return words[start + len("error: ") :] if start >= 0 else (words.splitlines() or ["it said nothing"])[-1]
-
-
 def _gather(section: ModelSection, folder: Path, result: Evaluation | None) -> Evaluated:
     evaluation = result if result is not None else Evaluation.load(folder)
-    recipe = _read(folder / RECIPE, {}) if evaluation.ok else {}
-    curves = _read(folder / CURVES, []) if evaluation.ok else []
-    return Evaluated(section, evaluation, recipe, tuple(MetricRow(*row) for row in curves))
+    recipe, curves = read_remarks(folder) if evaluation.ok else ({}, ())
+    return Evaluated(section, evaluation, recipe, curves)
 
 
-def _read(file: Path, otherwise: Any) -> Any:
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else otherwise
+def read_remarks(folder: Path) -> tuple[Mapping[str, Any], tuple[MetricRow, ...]]:
+    """Returns the recipe and the training curves that a child left in its folder."""
+    recipe: dict[str, Any] = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+    curves = json.loads((folder / CURVES).read_text(encoding="utf-8"))
+    return recipe, tuple(MetricRow(*row) for row in curves)

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
-from types import FrameType
 
 from forecast.core.errors import ForecastError, SinkError
+from forecast.scoring.stopping import Terminated, stoppable
 
 INTERRUPTED = 130
-TERMINATED = 143
 INTERNAL = 70
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-
-
-class Terminated(BaseException):
-    """SIGTERM came: not an Exception, so that no handler of errors takes it for one."""
 
 
 def run_guarded(command: Callable[[], object]) -> int:
@@ -31,28 +25,22 @@ def run_guarded(command: Callable[[], object]) -> int:
 
     0 done; 2 usage; 65 to 81 from the error tree; 70 internal, with the traceback in a file; 73 disk full; 130 and 143 for signals.
     """
-    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        command()
+        with stoppable():
+            command()
     except SystemExit as exit_request:
         return _code(exit_request)
     except ForecastError as error:
         return _say(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
-    except Terminated:
-        return _say("terminated", TERMINATED)
+    except Terminated as end:
+        return _say(f"terminated: {end}", end.exit_code)
     except Exception as error:  # the only one: nothing may reach the user as a traceback
         if isinstance(error, OSError) and error.errno in _FULL:
             return _say(f"error: the output cannot be written ({error}); make room, or choose another place", SinkError.exit_code)
         return _say(f"internal error: {type(error).__name__}: {error}; the traceback is in {_keep_traceback()}", INTERNAL)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     return 0
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 def _code(exit_request: SystemExit) -> int:

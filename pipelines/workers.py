@@ -61,6 +61,14 @@ class Outcome:
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         return text[-_LOG_SHOWN:].strip()
 
+    def reason(self) -> str:
+        """Returns why it failed: its error message, the signal that ended it, or its last line."""
+        if self.code < 0:
+            return f"ended by signal {-self.code}; out of memory is the usual cause"
+        words = self.last_words()
+        start = words.rfind("error: ")
+        return words[start + len("error: ") :] if start >= 0 else (words.splitlines() or ["it said nothing"])[-1]
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)

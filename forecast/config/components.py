@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import cast
 
 from forecast.core.forecaster import Forecaster
@@ -45,6 +44,4 @@ def source_kinds() -> Mapping[str, Callable[..., object]]:
 
 
 def _registry(module: str, attribute: str) -> Mapping[str, Maker]:
-    if find_spec(module) is None:  # until it is there
-        return {}
     return cast(Mapping[str, Maker], getattr(import_module(module), attribute))
