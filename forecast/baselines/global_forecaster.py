@@ -35,8 +35,8 @@ class GlobalForecaster(Forecaster):
     """A learner over all series. The history that a forecast reads is the learner's context: `history_limit` rows.
 
     Quantiles: the learner is first fitted without the last H rows of each series (and some more where series are few), its
-    errors there, in units of each series' scale, give the quantiles of each step, centred so that the level 0.5 is the
-    forecast itself; then it is fitted again on all rows.
+    errors there, in units of each series' scale, give the quantiles of each step, signed: a skewed series has its
+    median below its mean. Where the learner predicts medians, they are shifted so that the level 0.5 is its prediction. Then it is fitted again on all rows.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class GlobalForecaster(Forecaster):
         self._learner.fit(lag_table(panel, series, rows, self._plan), seed)
 
     def _calibrated(self, panel: Panel, seed: np.random.Generator) -> FloatArray:
-        """Quantiles of the scaled errors at the held-back origins, the median taken out. Shape [H, Q]."""
+        """Quantiles of the signed, scaled errors at the held-back origins. Shape [H, Q]."""
         chosen = np.flatnonzero(panel.lengths > 3)
         if not len(chosen):
             return np.zeros((self.horizon, len(self.levels)))
@@ -135,8 +135,9 @@ class GlobalForecaster(Forecaster):
         series = np.repeat(np.arange(len(panel)), count)
         rows = first[series] + np.arange(len(series)) - np.repeat(np.cumsum(count) - count, count)
         table = lag_table(panel, series, rows, self._plan)
-        errors = table.target - self._learner.predict(table)
-        return empirical_quantiles(np.zeros(self.horizon), errors, (*self.levels, 0.5)) @ _centring(len(self.levels))
+        errors = table.residual - self._learner.predict(table)
+        quantiles = empirical_quantiles(np.zeros(self.horizon), errors, (*self.levels, 0.5))
+        return np.asarray(quantiles[:, :-1] - quantiles[:, -1:] * self._learner.predicts_median)
 
     def _block(self, history: Panel, positions: IntArray, known: FloatArray) -> ForecastFrame:
         """The forecasts of some series. known: [series, H, K]."""
@@ -180,11 +181,6 @@ def _quota(eligible: IntArray, most: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if np.minimum(eligible, middle).sum() <= most else (low, middle - 1)
     return low
-
-
-def _centring(levels: int) -> FloatArray:
-    """The matrix that takes the last column, the median, from all others and leaves it out. Shape [Q + 1, Q]."""
-    return np.vstack([np.eye(levels), -np.ones(levels)])
 
 
 def _schema(panel: Panel) -> str:

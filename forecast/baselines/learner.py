@@ -19,11 +19,13 @@ class Learner(ABC):
     kind: name in the registry.
     cost: what a fit costs.
     origins: how many origins a fit uses at most, over all series.
+    predicts_median: whether a prediction is the median of the target, not its mean.
     """
 
     kind: str
     cost: str
     origins: int
+    predicts_median: bool
 
     @abstractmethod
     def plan(self, horizon: int, season_lengths: tuple[int, ...]) -> LagPlan:

@@ -33,7 +33,7 @@ def window_average(
 
 def ridge(
     *, horizon: int, levels: Sequence[float] = DEFAULT_LEVELS, season_lengths: Sequence[int] = (), seed: int = 0,
-    name: str | None = None, penalty: float = 0.001, origins: int = 16_000,
+    name: str | None = None, penalty: float = 0.01, origins: int = 16_000,
 ) -> Forecaster:  # fmt: skip
     """Returns the forecaster of one ridge regression per step; see RidgeLearner and GlobalForecaster."""
     learner = RidgeLearner(penalty, origins)

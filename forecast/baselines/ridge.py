@@ -14,6 +14,7 @@ from forecast.core.forecaster import Weights
 from forecast.windowing.lag_table import LagPlan, LagTable
 
 MOST_LAGS = 168
+LARGEST = 5.0  # squares follow outliers: on M4 Hourly's validation part 5 was better than 10 and 30
 
 
 @final
@@ -25,7 +26,8 @@ class RidgeLearner(Learner):
     """
 
     kind = "ridge"
-    cost = "half a minute for 20,000 origins, 48 steps and 200 features"
+    predicts_median = False
+    cost = "10 s for 16,000 origins, 48 steps and 200 features, fitted twice"
 
     def __init__(self, penalty: float, origins: int) -> None:
         """Args: `penalty` per training row, relative to features of variance 1; `origins` as in Learner."""
@@ -38,7 +40,7 @@ class RidgeLearner(Learner):
         """Returns a plan with two of the shortest seasons, or one of the longest up to 168 rows, as lags."""
         shortest, longest = (season_lengths[0], season_lengths[-1]) if season_lengths else (4, 8)
         lags = max(min(2 * shortest, MOST_LAGS), min(longest, MOST_LAGS))
-        return LagPlan(horizon, season_lengths, lags, (*sorted({shortest, longest}),))
+        return LagPlan(horizon, season_lengths, lags, (*sorted({shortest, longest}),), LARGEST)
 
     def fit(self, table: LagTable, seed: np.random.Generator) -> None:
         """Fits one regression per step on the rows whose target is known; a step without any predicts 0, the base itself."""

@@ -12,6 +12,7 @@ from forecast.core.arrays import AnyArray, FloatArray
 from forecast.core.forecaster import Weights
 from forecast.windowing.lag_table import LagPlan, LagTable
 
+LARGEST = 30.0
 PAIRS_PER_ORIGIN = 6  # more origins with some steps each say more than few origins with all steps
 NODE_FIELDS = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf", "value")
 
@@ -21,7 +22,8 @@ class TreesLearner(Learner):
     """scikit-learn's HistGradientBoostingRegressor with the absolute error; missing features go the way that helps in training."""
 
     kind = "hist_gradient_boosting"
-    cost = "half a minute for 100,000 rows, 50 features, 300 trees"
+    predicts_median = True
+    cost = "5 s for 100,000 rows, 50 features and 200 trees, fitted twice"
 
     def __init__(self, trees: int, learning_rate: float, leaves: int, rows: int) -> None:
         """Args: `rows` is how many pairs of origin and step a fit uses at most; the others are scikit-learn's."""
@@ -33,7 +35,7 @@ class TreesLearner(Learner):
         """Returns a plan with few lags and means over several lengths: trees choose, they do not add up."""
         seasons = season_lengths or (4,)
         windows = {3, *seasons, *(2 * m for m in seasons), max(2, seasons[0] // 2)}
-        return LagPlan(horizon, season_lengths, min(8, 2 * seasons[0]), (*sorted(windows),))
+        return LagPlan(horizon, season_lengths, min(8, 2 * seasons[0]), (*sorted(windows),), LARGEST)
 
     def fit(self, table: LagTable, seed: np.random.Generator) -> None:
         """Fits the trees on a seeded draw of (origin, step) pairs with a known target."""

@@ -17,7 +17,6 @@ from forecast.core.panel import Panel
 from forecast.windowing.calendar import calendar_features
 
 REPEATS = 3  # how many seasons back the lags of a target step go
-LARGEST = 30.0  # scaled values are clipped here: a jump after a flat stretch must not outweigh all other rows
 
 
 @final
@@ -27,12 +26,14 @@ class LagPlan:
 
     horizon: H. season_lengths: above 1, shortest first.
     lags: the last `lags` values as they are. windows: lengths of rolling means that end at the origin.
+    largest: scaled values are clipped here: a jump after a flat stretch must not outweigh all other rows.
     """
 
     horizon: int
     season_lengths: tuple[int, ...]
     lags: int
     windows: tuple[int, ...]
+    largest: float
 
     @property
     def context(self) -> int:
@@ -53,13 +54,13 @@ class LagTable:
     names: the F features.
     scale: mean absolute seasonal difference of the context, data units; NaN where no two values can be compared. Shape [O].
     base: the seasonal naive forecast, data units. Shape [O, H].
-    target: (observation - base) / scale, clipped; NaN where unknown, or where the scale is zero. Shape [O, H].
+    residual: (observation - base) / scale; NaN where unknown, or where the scale is zero. Shape [O, H].
     """
 
     names: tuple[str, ...]
     scale: FloatArray
     base: FloatArray
-    target: FloatArray
+    residual: FloatArray
     _context: FloatArray
     _level: FloatArray
     _at_origin: FloatArray
@@ -69,13 +70,19 @@ class LagTable:
     def __len__(self) -> int:
         return len(self.scale)
 
+    @property
+    def target(self) -> FloatArray:
+        """What a model learns: the residual, clipped. Shape [O, H]."""
+        return np.asarray(np.clip(self.residual, -self._plan.largest, self._plan.largest))
+
     def features(self, step: int) -> FloatArray:
         """Returns the features of one step, 1...H, NaN where missing. Shape [O, F]."""
         base = self.base[:, step - 1, None]
         lags = self._context[:, _target_lags(self._plan, step)]
-        beyond = _scaled(lags - base, self.scale)
+        largest = self._plan.largest
+        beyond = _scaled(lags - base, self.scale, largest)
         number = np.full((len(self), 1), float(step))
-        return np.concatenate([self._at_origin, _scaled(base - self._level, self.scale), beyond, number,
+        return np.concatenate([self._at_origin, _scaled(base - self._level, self.scale, largest), beyond, number,
                                self._at_target[:, step - 1]], axis=1)  # fmt: skip
 
 
@@ -102,8 +109,8 @@ def lag_table(panel: Panel, series: IntArray, rows: IntArray, plan: LagPlan, kno
     at_target = np.concatenate([calendar.reshape(*stamps.shape, -1), known], axis=2)
     lag_names = [f"season {m} x {repeat} - base" for m in plan.season_lengths for repeat in range(1, REPEATS + 1)]
     names = (*origin_names, "base - level", *lag_names, "step", *calendar_names, *panel.roles.known)
-    target = np.where(scale[:, None] > 0, _scaled(truth - base, scale), np.nan)
-    return LagTable(names, scale, base, target, context, level, at_origin, at_target, plan)
+    positive = np.where(scale > 0, scale, np.nan)[:, None]
+    return LagTable(names, scale, base, (truth - base) / positive, context, level, at_origin, at_target, plan)
 
 
 def _gather(values: FloatArray, at: IntArray, reach: IntArray, shifts: IntArray) -> FloatArray:
@@ -134,10 +141,10 @@ def _scale(context: FloatArray, plan: LagPlan) -> FloatArray:
     return np.where(np.isfinite(seasonal), seasonal, _mean(np.abs(np.diff(context, axis=1))))
 
 
-def _scaled(values: FloatArray, scale: FloatArray) -> FloatArray:
+def _scaled(values: FloatArray, scale: FloatArray, largest: float) -> FloatArray:
     """Values in units of the scale, clipped; a scale of zero gives zeros, since it stands for no variation at all."""
     divisor = np.where(scale > 0, scale, np.inf)[:, None]
-    return np.asarray(np.clip(values / divisor, -LARGEST, LARGEST))
+    return np.asarray(np.clip(values / divisor, -largest, largest))
 
 
 def _target_lags(plan: LagPlan, step: int) -> IntArray:
@@ -164,7 +171,8 @@ def _origin_features(
     """Lags, rolling means, level in units of the scale, share of observed rows, past and static covariates. Shape [O, ...]."""
     means = np.stack([_mean(context[:, :window]) for window in plan.windows], axis=1)
     observed = np.isfinite(context[:, : plan.lags])
-    parts = [_scaled(context[:, : plan.lags] - level, scale), _scaled(means - level, scale), _scaled(np.abs(level), scale),
+    values = np.concatenate([context[:, : plan.lags] - level, means - level, np.abs(level)], axis=1)
+    parts = [_scaled(values, scale, plan.largest),
              observed.mean(axis=1, keepdims=True), panel.past[at], panel.static[series]]  # fmt: skip
     names = [*(f"lag {lag}" for lag in range(plan.lags)), *(f"mean of {window}" for window in plan.windows), "level / scale", "observed",
              *panel.roles.past, *panel.roles.static]  # fmt: skip
