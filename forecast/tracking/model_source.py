@@ -1,32 +1,30 @@
 """The champion of the registry as a ModelSource: a bounded wait, then the last verified copy, if it is young enough.
 
-It must not know how forecasters are built, nor import MLflow into the job: a process of its own asks the registry, and is ended when its
-time is up, however the server misbehaves.
+It must not know how forecasters are built, nor use a bundle that it has not verified.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, final
+from typing import TypeAlias, final
 
 from forecast.core.errors import ModelError, ModelNotFound
 from forecast.core.forecaster import Forecaster, ModelSource, Recipe, Weights
 from forecast.storage.bundle import LoadedBundle, load_bundle
 from forecast.tracking.bundle_cache import BundleCache, CachedVersion
+from forecast.tracking.download import Answer, Question, SeparateProcess
+from forecast.tracking.store import Store
 
-_ROOT = Path(__file__).resolve().parents[2]
-_WAIT = timedelta(seconds=30)
 _MAX_AGE = timedelta(days=7)
+_IN_A_PROCESS = SeparateProcess()
 CACHED_MARK = "+cached"
+
+_Last: TypeAlias = tuple[CachedVersion, LoadedBundle] | None
 
 
 @final
@@ -39,8 +37,8 @@ class RegistryModelSource(ModelSource):
     cache: a folder of this model and alias; survives between runs.
     rebuild: the factory's function from recipe and weights to a fitted forecaster.
     alias: `champion`.
-    wait: how long the registry may take, in all.
     max_age: how long after its last confirmation a copy may stand in for the registry.
+    ask: how the registry is asked; bounds the wait.
     clock: seconds since 1970.
     """
 
@@ -49,8 +47,8 @@ class RegistryModelSource(ModelSource):
     cache: Path
     rebuild: Callable[[Recipe, Weights], Forecaster]
     alias: str = "champion"
-    wait: timedelta = _WAIT
     max_age: timedelta = _MAX_AGE
+    ask: Callable[[Question], Answer] = _IN_A_PROCESS
     clock: Callable[[], float] = time.time
 
     def fetch(self) -> tuple[Forecaster, str]:
@@ -69,58 +67,46 @@ class RegistryModelSource(ModelSource):
         last = cache.last()
         workplace = cache.workplace()
         try:
-            answer = self._ask(workplace, last[0].digest if last else "")
-            if "error" in answer:
+            answer = self._answer(Question(self.store, self.name, self.alias, workplace, last[0].digest if last else ""))
+            if answer.error:
                 return self._stand_in(last, answer)
             bundle = self._verified(answer, last)
-            if "folder" in answer:
-                cache.keep(Path(answer["folder"]), bundle.digest)
-            cache.confirm(CachedVersion(answer["version"], bundle.digest, self.clock()))
-            return bundle, self._label(answer["version"], bundle)
+            if answer.folder:
+                cache.keep(Path(answer.folder), bundle.digest)
+            cache.confirm(CachedVersion(answer.version, bundle.digest, self.clock()))
+            return bundle, self._label(answer.version, bundle)
         finally:
             shutil.rmtree(workplace, ignore_errors=True)
 
-    def _ask(self, workplace: Path, at_hand: str) -> Mapping[str, Any]:
-        """What `forecast.tracking.download` answers in time; an error otherwise."""
-        command = [sys.executable, "-m", "forecast.tracking.download", self.store, self.name, self.alias, str(workplace), at_hand]
-        path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        seconds = self.wait.total_seconds()
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=seconds, env={**os.environ, "PYTHONPATH": path}, check=False
-            )
-            answer: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        except subprocess.TimeoutExpired:
-            return {"error": f"no answer within {seconds:g} s", "answered": False}
-        except (ValueError, IndexError):
-            return {"error": f"the download ended with {done.returncode}: {done.stderr.strip()[-300:]}", "answered": False}
-        return answer
+    def _answer(self, question: Question) -> Answer:
+        if not Store.at(self.store).exists():  # asking would make one
+            return Answer(error=f"there is no store at {self.store}", answered=False)
+        return self.ask(question)
 
-    def _verified(self, answer: Mapping[str, Any], last: tuple[CachedVersion, LoadedBundle] | None) -> LoadedBundle:
-        if "folder" not in answer:
-            assert last is not None
+    def _verified(self, answer: Answer, last: _Last) -> LoadedBundle:
+        if not answer.folder and last is not None:
             return last[1]
-        bundle = load_bundle(Path(answer["folder"]))
-        if answer["digest"] and bundle.digest != answer["digest"]:
+        bundle = load_bundle(Path(answer.folder))
+        if answer.digest and bundle.digest != answer.digest:
             raise ModelError(
-                f"version {answer['version']} of {self.name!r} is not the bundle that was registered: its digest is {bundle.digest[:12]}, "
-                f"the registry says {answer['digest'][:12]}; register the model again"
+                f"version {answer.version} of {self.name!r} is not the bundle that was registered: its digest is {bundle.digest[:12]}, "
+                f"the registry says {answer.digest[:12]}; register the model again"
             )
         return bundle
 
-    def _stand_in(self, last: tuple[CachedVersion, LoadedBundle] | None, answer: Mapping[str, Any]) -> tuple[LoadedBundle, str]:
+    def _stand_in(self, last: _Last, answer: Answer) -> tuple[LoadedBundle, str]:
         """The copy at hand, where the registry did not answer and the copy is young enough."""
-        if answer.get("answered"):
-            raise ModelNotFound(answer["error"])
+        if answer.answered:
+            raise ModelNotFound(answer.error)
         if last is None:
             raise ModelNotFound(
-                f"the registry is away ({answer['error']}) and {self.cache} holds no verified copy of {self.name!r}; start the registry"
+                f"the registry is away ({answer.error}), and {self.cache} holds no verified copy of {self.name!r}; start it"
             )
         age = abs(self.clock() - last[0].confirmed)
         if age > self.max_age.total_seconds():
             raise ModelNotFound(
-                f"the registry is away ({answer['error']}) and the copy of {self.name!r} was last confirmed {age / 3600:.0f} hours ago, "
-                f"{self.max_age.total_seconds() / 3600:.0f} are allowed; start the registry, or allow an older copy"
+                f"the registry is away ({answer.error}), and the copy of {self.name!r} was last confirmed {age / 3600:.0f} hours ago, "
+                f"{self.max_age.total_seconds() / 3600:.0f} are allowed; start it, or allow an older copy"
             )
         return last[1], self._label(last[0].version, last[1]) + CACHED_MARK
 

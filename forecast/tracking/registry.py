@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, final
 from forecast.core.errors import ModelNotFound, UsageError
 from forecast.storage.bundle import LoadedBundle, load_bundle
 from forecast.tracking.code_version import DISTRIBUTION, code_version, package_version
-from forecast.tracking.store import Store, reaching
+from forecast.tracking.store import Store, reaching, unwarned
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -157,11 +157,14 @@ def _write_model(place: Path, directory: Path, bundle: LoadedBundle, logged: Log
     or ids and time stamps with a zone; the model itself converts and checks what it is sent.
     """
     import mlflow
-    from mlflow.models import Model
+
+    with unwarned():
+        from mlflow.models import Model
+        from mlflow.pyfunc import save_model
 
     described = Model(run_id=logged.source_run_id, model_id=logged.model_id, model_uuid=logged.model_id,
                       artifact_path=logged.artifact_location)  # fmt: skip
-    mlflow.pyfunc.save_model(
+    save_model(
         path=str(place), loader_module=_LOADER, data_path=str(directory), mlflow_model=described, metadata={DIGEST_TAG: bundle.digest},
         pip_requirements=[f"{DISTRIBUTION}=={package_version()}", f"mlflow=={mlflow.__version__}"],
     )  # fmt: skip

@@ -80,8 +80,7 @@ class Store:
         Raises:
             SinkError: the store cannot be opened or reached.
         """
-        with reaching(self.uri), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's use of SQLAlchemy, when it is first imported
+        with reaching(self.uri), unwarned():
             from mlflow import MlflowClient
 
             if self.folder is None:
@@ -130,6 +129,14 @@ def prepare() -> None:
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Silences warnings while MLflow is imported: they are about its own code, not about what is asked of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager
