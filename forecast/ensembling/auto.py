@@ -23,6 +23,8 @@ from forecast.networks.build import EncoderName
 from forecast.networks.network import LossWeight
 from forecast.neural.registry import NEURAL
 
+START_SECONDS = 10.0  # a member's process loads torch and Lightning
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -48,24 +50,29 @@ class AutoForecaster(Forecaster):
         name: Shown in tables.
         seed: Member i is trained with seed + i.
         max_steps: The most training steps of a member.
+        budget: Seconds that `fit` may take, about; None for as many as it takes.
         workers: Members that train at the same time, each in a process; None: the processors of this process.
         sink: Where training reports its curves.
     """
 
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
-        name: str | None = None, seed: int = 0, max_steps: int = 400, workers: int | None = None, sink: MetricSink | None = None,
+        name: str | None = None, seed: int = 0, max_steps: int = 400, budget: float | None = None, workers: int | None = None,
+        sink: MetricSink | None = None,
     ) -> None:  # fmt: skip
         if workers is not None and workers < 1:
             raise ConfigError(f"workers {workers}: at least one process must train")
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
-        self.workers, self.sink = workers or len(os.sched_getaffinity(0)), sink
+        self.workers, self.budget, self.sink = workers or len(os.sched_getaffinity(0)), budget, sink
         self.members = [self._member(number, settings) for number, settings in enumerate(MEMBERS)]
 
     def fit(self, panel: Panel) -> None:
         """Trains the members side by side; see `Forecaster.fit`."""
-        learned = train_members([member.recipe() for member in self.members], panel, self.workers, self.sink)
+        rounds = -(-len(self.members) // self.workers)
+        budget = None if self.budget is None else self.budget / rounds - START_SECONDS
+        recipes = [{**member.recipe(), "budget": budget} for member in self.members]
+        learned = train_members(recipes, panel, self.workers, self.sink)
         for member, weights in zip(self.members, learned, strict=True):
             member.restore(weights)
 

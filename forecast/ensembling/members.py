@@ -54,13 +54,12 @@ def _run(folders: Sequence[Path], workers: int) -> None:
     waiting, running = list(folders), dict[Path, subprocess.Popen[bytes]]()
     try:
         while waiting or running:
-            while waiting and len(running) < workers:
-                folder = waiting.pop(0)
-                running[folder] = _start(folder)
-            for folder, process in list(running.items()):
-                if process.poll() is not None:
-                    del running[folder]
-                    _check(folder, process.returncode)
+            free, waiting = waiting[: workers - len(running)], waiting[workers - len(running) :]
+            running |= {folder: _start(folder) for folder in free}
+            ended = {folder: code for folder, process in running.items() if (code := process.poll()) is not None}
+            for folder, code in ended.items():
+                _check(folder, code)
+            running = {folder: process for folder, process in running.items() if folder not in ended}
             time.sleep(_POLL_SECONDS)
     finally:
         for process in running.values():

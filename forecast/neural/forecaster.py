@@ -86,9 +86,9 @@ class NeuralForecaster(Forecaster):
                 yield self._frame(panel, blocks)
 
     def recipe(self) -> Recipe:
-        """Returns the registry name and all settings."""
+        """Returns the registry name and all settings but the budget, which belongs to one training."""
         flat = {**asdict(self.settings), **asdict(self.training)}
-        kind = flat.pop("encoder")
+        kind, _ = flat.pop("encoder"), flat.pop("budget")
         return {"kind": kind, "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
                 "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -29,6 +30,9 @@ from forecast.neural.module import ForecastingModule
 from forecast.windowing.segments import SegmentReader
 
 VALIDATION_SERIES = 512
+PACE_STEPS = 8
+MIN_STEPS = 20
+BUDGET_SHARE = 0.8  # of the time is for steps, the rest for validation and what else the machine does
 
 
 @final
@@ -38,7 +42,8 @@ class TrainingSettings:
 
     max_steps: Length of the schedule and the most steps that are taken. validate_every: Steps between validations; 0 takes
     max_steps without validation. learning_rate, weight_decay, warm_up, average_decay: see ForecastingModule. clip_norm: Largest
-    norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything.
+    norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything. budget: Seconds that the training may
+    take; fewer steps are taken where it is short, so that the weights then depend on the machine. None for as many as it takes.
     """
 
     max_steps: int = 400
@@ -52,26 +57,29 @@ class TrainingSettings:
     segment: int = 192
     stride: int = 4
     seed: int = 0
+    budget: float | None = None
 
 
 @final
 class StepCurve(pl.Callback):
-    """Validation loss of the averaged weights at every n-th step.
+    """Validation loss of the averaged weights at every n-th step and at the last.
 
     Args:
         batch: One origin per series, whose targets are the last H of the training part.
         every: n.
+        last: The last step.
         sink: Where the curve is also reported.
     """
 
-    def __init__(self, batch: Batch, every: int, sink: MetricSink | None) -> None:
-        self.batch, self.every, self.sink = batch, every, sink
+    def __init__(self, batch: Batch, every: int, last: int, sink: MetricSink | None) -> None:
+        self.batch, self.every, self.last, self.sink = batch, every, last, sink
         self.losses: dict[int, float] = {}
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
         """Measures where it is time to."""
         step = trainer.global_step
-        if step % self.every == 0 and step not in self.losses and isinstance(pl_module, ForecastingModule):
+        due = step % self.every == 0 or step == self.last
+        if due and step not in self.losses and isinstance(pl_module, ForecastingModule):
             self.losses[step] = averaged_loss(pl_module, self.batch)
             if self.sink is not None:
                 self.sink.log("validation_loss", self.losses[step], step)
@@ -110,12 +118,14 @@ def train(network: Network, panel: Panel, settings: TrainingSettings, sink: Metr
     """
     if not (panel.lengths > 1).any():
         raise ModelError(f"none of the {len(panel)} series has two rows: there is nothing to learn a step from")
+    if settings.budget is not None:
+        settings = within_budget(network, panel, settings, settings.budget)
     start = copy.deepcopy(network.state_dict())
     steps = settings.max_steps
     held_back = panel.until(panel.ends - network.horizon)
     if settings.validate_every and (held_back.lengths > network.horizon).any():
         batch = validation_batch(network, panel, settings)
-        curve = StepCurve(batch, settings.validate_every, sink)
+        curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink)
         run(network, held_back, settings, settings.max_steps, [curve])
         steps = curve.best()
         network.load_state_dict(start)
@@ -156,6 +166,15 @@ def run(
         if checkpoint is not None:
             trainer.save_checkpoint(checkpoint)
     return module
+
+
+def within_budget(network: Network, panel: Panel, settings: TrainingSettings, seconds: float) -> TrainingSettings:
+    """Returns the settings with no more steps than fit into a number of seconds twice, at the pace of a few steps of a copy."""
+    began = time.perf_counter()
+    run(copy.deepcopy(network), panel, settings, PACE_STEPS, [])
+    spent = time.perf_counter() - began
+    steps = max(MIN_STEPS, min(settings.max_steps, int(BUDGET_SHARE * (seconds - spent) / (2 * spent / PACE_STEPS))))
+    return replace(settings, max_steps=steps, validate_every=min(settings.validate_every, max(steps // 4, 1)))
 
 
 def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> SegmentPlan:

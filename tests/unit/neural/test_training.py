@@ -139,7 +139,7 @@ def test_gradients_are_clipped_by_norm() -> None:
         network = _network()
         network.load_state_dict(start)
         training.run(network, panel, replace(quick().training, clip_norm=clip_norm, weight_decay=0.0), 1, [])
-        return max(float((value - start[name]).abs().max()) for name, value in network.named_parameters())
+        return max(float((value.detach() - start[name]).abs().max()) for name, value in network.named_parameters())
 
     assert moved(1e-12) < moved(1.0) / 100  # Adam divides by the gradient's own size, but not below its epsilon
 
@@ -173,3 +173,11 @@ def test_batches_depend_on_seed_and_number_alone() -> None:
     straight = [batch.y for batch, _ in zip(batches, range(3), strict=False)]
     assert torch.equal(torch.nan_to_num(batches.batch(2).y), torch.nan_to_num(straight[2]))
     assert not torch.equal(torch.nan_to_num(straight[0]), torch.nan_to_num(straight[1]))
+
+
+def test_a_short_budget_takes_fewer_steps_and_a_long_one_all() -> None:
+    panel, network, settings = ragged_panel(), _network(), replace(quick().training, max_steps=100_000)
+    short = training.within_budget(network, panel, settings, 5.0)
+    assert training.MIN_STEPS <= short.max_steps < 100_000
+    assert short.validate_every <= short.max_steps
+    assert training.within_budget(network, panel, quick(max_steps=30).training, 3600.0).max_steps == 30

@@ -1,0 +1,73 @@
+"""Laws of the default ensemble."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from forecast.core.errors import ConfigError, ModelError
+from forecast.core.forecaster import Recipe
+from forecast.ensembling.auto import AutoForecaster
+from forecast.ensembling.members import train_members
+from forecast.ensembling.registry import ENSEMBLES
+from tests.unit.neural.worlds import HORIZON, LEVELS, quick, ragged_panel
+
+
+@pytest.fixture(scope="module")
+def fitted() -> AutoForecaster:
+    """The ensemble after a few steps, its members trained in processes."""
+    forecaster = AutoForecaster(horizon=HORIZON, levels=LEVELS, season_lengths=(7,), max_steps=2)
+    forecaster.fit(ragged_panel())
+    return forecaster
+
+
+def test_its_quantiles_are_the_mean_of_the_members(fitted: AutoForecaster) -> None:
+    panel = ragged_panel()
+    members = [member.predict(panel).quantiles for member in fitted.members]
+    assert len(members) > 1
+    assert not np.array_equal(members[0], members[1])
+    np.testing.assert_allclose(fitted.predict(panel).quantiles, np.mean(members, axis=0), rtol=1e-12)
+
+
+def test_its_backtest_equals_predicting_at_each_cutoff(fitted: AutoForecaster) -> None:
+    panel = ragged_panel()
+    cutoffs = panel.ends[:, None] - np.array([12, 3])
+    found = {(uid, int(cutoff)): row for frame in fitted.backtest(panel, cutoffs)
+             for uid, cutoff, row in zip(frame.ids, frame.cutoffs, frame.quantiles, strict=True)}  # fmt: skip
+    for column in cutoffs.T:
+        chosen = panel.take(np.flatnonzero(column >= panel.starts))
+        frame = fitted.predict(chosen.until(column[column >= panel.starts]))
+        for uid, cutoff, row in zip(frame.ids, frame.cutoffs, frame.quantiles, strict=True):
+            np.testing.assert_allclose(found.pop((uid, int(cutoff))), row, rtol=1e-5, atol=1e-4)
+    assert not found
+
+
+def test_its_recipe_and_weights_rebuild_it_bitwise(fitted: AutoForecaster) -> None:
+    recipe = json.loads(json.dumps(dict(fitted.recipe())))
+    rebuilt = ENSEMBLES[recipe.pop("kind")](**recipe)
+    rebuilt.restore(fitted.weights())
+    panel = ragged_panel()
+    np.testing.assert_array_equal(rebuilt.predict(panel).quantiles, fitted.predict(panel).quantiles)
+    with pytest.raises(ModelError, match="belong to no member"):
+        rebuilt.restore({**fitted.weights(), "member-9/x": np.zeros(1)})
+
+
+def test_a_member_trained_in_a_process_has_the_weights_of_one_trained_here() -> None:
+    panel, here = ragged_panel(covariates=True), quick()
+    here.fit(panel)
+    recipe: Recipe = {**quick().recipe(), "levels": list(LEVELS)}
+    (weights,) = train_members([recipe], panel, workers=1)
+    for name, value in here.weights().items():
+        np.testing.assert_array_equal(weights[name], value)
+
+
+def test_a_member_that_fails_says_why() -> None:
+    with pytest.raises(ModelError, match=r"member-0 .* exit code 1.*nothing to learn"):
+        train_members([quick().recipe()], ragged_panel(series=1), workers=2)
+
+
+def test_no_worker_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="at least one process"):
+        AutoForecaster(horizon=2, workers=0)
