@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import pandas as pd
 
@@ -21,6 +21,9 @@ from forecast.evaluation.task import Task
 from forecast.tracking.code_version import code_version, git_commit
 from forecast.tracking.rows import MetricRow, chunks, evaluation_rows, flat_parameters, per_series_table
 from forecast.tracking.store import Store, reaching
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _ROWS_PER_BATCH, _PARAMETERS_PER_BATCH = 1000, 100  # MLflow's limits
 _DIGEST_LENGTH = 36  # characters, likewise
@@ -145,17 +148,10 @@ class Tracker:
     @cached_property
     def _experiment_id(self) -> str:
         with reaching(self.store.uri):
-            from mlflow.exceptions import MlflowException
-
             client = self.store.client
             found = client.get_experiment_by_name(self.experiment)
             if found is None:
-                try:
-                    return str(client.create_experiment(self.experiment, self.store.artifacts()))
-                except MlflowException as error:
-                    found = client.get_experiment_by_name(self.experiment)
-                    if found is None:  # no other process was quicker
-                        raise error
+                return _make_experiment(client, self.experiment, self.store.artifacts())
             if found.lifecycle_stage != "active":
                 raise SinkError(f"experiment {self.experiment!r} is deleted in MLflow; restore it there, or choose another name")
             return str(found.experiment_id)
@@ -172,6 +168,19 @@ class Tracker:
             for first in range(0, len(items), _PARAMETERS_PER_BATCH):
                 client.log_batch(run_id, params=items[first : first + _PARAMETERS_PER_BATCH])
             return run_id
+
+
+def _make_experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    """Makes an experiment and returns its id; that of another process where it was quicker."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.create_experiment(name, artifacts))
+    except MlflowException:
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
 
 
 def _milliseconds() -> int:
