@@ -5,8 +5,6 @@ Each check counts all its offences and shows some. It must not repair: policies 
 
 from __future__ import annotations
 
-import unicodedata
-
 import numpy as np
 import pandas as pd
 
@@ -14,6 +12,7 @@ from forecast.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError, InputMissing, Offence
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
+from forecast.core.series_ids import coded_ids
 
 OFFENCES_KEPT = 1000
 GRID_LIMIT = 50_000_000  # steps that are accepted however few rows there are
@@ -68,11 +67,7 @@ def _ids(frame: pd.DataFrame) -> tuple[IntArray, TextArray]:
     """Codes [rows] into the ascending, NFC-normal ids [N]."""
     column = frame["unique_id"]
     _refuse(frame, column.isna().to_numpy(), "unique_id", "id present", "every row needs an id")
-    codes, uniques = pd.factorize(column)
-    texts = [unicodedata.normalize("NFC", str(u)) for u in uniques]
-    ids = np.array(sorted(set(texts)), dtype=object)
-    place = {text: position for position, text in enumerate(ids)}
-    return np.array([place[t] for t in texts], dtype=np.int64)[codes], ids
+    return coded_ids(column)
 
 
 def _ordinals(frame: pd.DataFrame, frequency: Frequency) -> IntArray:

@@ -6,7 +6,7 @@ names, and it must not write files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from forecast.core.arrays import BoolArray
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
+from forecast.core.series_ids import normal_id
 from forecast.scoring.evidence import Action, Breach, Refusal, distinct, refusals, series_refusal, storable
 from forecast.scoring.reading import Known, Placed
 from forecast.scoring.request import Rules
@@ -37,12 +38,12 @@ def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Ac
     """
     found = _row_refusals(known, roles, rules)
     refused = distinct(found)
-    history = known.history.where(~known.history.rows["unique_id"].isin(refused).to_numpy())
+    history = known.history.without(refused)
     history = _without_duplicates(history, rules.policies.duplicates, roles)
     found += _too_long(history, rules.bounds.longest_series, known.file)
     found += _without_static(history, known.static, roles, known.file)
     raise_breaches(found)
-    history = history.where(~history.rows["unique_id"].isin(distinct(found)).to_numpy())
+    history = history.without(distinct(found))
     panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static)
     silent = np.array([not np.isfinite(panel.series(i)).any() for i in range(len(panel))], dtype=bool)
     found += [series_refusal("no observed value", "quarantine", str(i), "all missing", "one observed value", known.file)
@@ -65,24 +66,29 @@ def _row_refusals(known: Known, roles: Roles, rules: Rules) -> list[Refusal]:
     rows = history.rows
 
     def find(bad: BoolArray, defect: str, action: Action, column: str, rule: str) -> list[Refusal]:
-        return refusals(rows, bad, defect, action, column, rule, known.file) if bad.any() else []
+        return refusals(history, bad, defect, action, column, rule, known.file) if bad.any() else []
 
-    found = find(_unusable_ids(rows["unique_id"]), "no id", "error", "unique_id", "every row has an id that is text")
+    found = find(_unusable_ids(history), "no id", "error", "unique_id", "every row has an id that is text")
     found += find(~history.on_grid, "off grid", policies.off_grid, "ds", "a time stamp on the grid of the frequency")
     for column in ("y", *roles.known, *roles.past):
         found += find(~_usable_numbers(rows[column]), "not a number", policies.not_a_number, column, "a finite number, or missing")
     if policies.duplicates in ("error", "quarantine"):
         action: Action = "error" if policies.duplicates == "error" else "quarantine"
-        again = history.on_grid & rows.assign(ds=history.ordinals).duplicated(["unique_id", "ds"]).to_numpy()
+        again = history.on_grid.copy()
+        again[history.on_grid] = _keys(history.where(history.on_grid)).duplicated().to_numpy()
         found += find(again, "duplicate", action, "ds", "one row per series and step")
     return found
 
 
-def _unusable_ids(column: pd.Series) -> BoolArray:
+def _unusable_ids(history: Placed) -> BoolArray:
     """Missing, or not text that can be stored. Asked once per id, not once per row."""
-    codes, uniques = pd.factorize(column)
-    bad = np.array([*(storable(unique_id) != unique_id for unique_id in uniques), True])
-    return np.asarray(bad[codes], dtype=np.bool_)
+    bad = np.array([*(storable(unique_id) != unique_id for unique_id in history.ids), True], dtype=np.bool_)
+    return np.asarray(bad[history.series], dtype=np.bool_)
+
+
+def _keys(history: Placed) -> pd.DataFrame:
+    """Series and step of each row, as numbers."""
+    return pd.DataFrame({"series": history.series, "step": history.ordinals})
 
 
 def _usable_numbers(column: pd.Series) -> BoolArray:
@@ -98,27 +104,29 @@ def _without_duplicates(history: Placed, policy: str, roles: Roles) -> Placed:
     """Rows after the declared repair of duplicates; `error` and `quarantine` have left none."""
     if policy in ("error", "quarantine"):
         return history
-    places = history.rows.assign(ds=history.ordinals)
-    last = ~places.duplicated(["unique_id", "ds"], keep="last").to_numpy()
-    if policy == "mean":
-        columns = ["y", *roles.known, *roles.past]
-        numbers = places[columns].apply(pd.to_numeric).astype(np.float64)
-        means = numbers.groupby([places["unique_id"], places["ds"]], sort=False).transform("mean")
-        return Placed(history.rows.assign(**{name: means[name] for name in columns}), history.ordinals, history.on_grid).where(last)
-    return history.where(last)
+    keys = _keys(history)
+    last = ~keys.duplicated(keep="last").to_numpy()
+    if policy == "last":
+        return history.where(last)
+    columns = ["y", *roles.known, *roles.past]
+    numbers = history.rows[columns].apply(pd.to_numeric).astype(np.float64).reset_index(drop=True)
+    means = numbers.groupby([keys["series"], keys["step"]], sort=False).transform("mean")
+    return replace(history, rows=history.rows.assign(**{name: means[name].to_numpy() for name in columns})).where(last)
 
 
 def _too_long(history: Placed, longest: int, file: str) -> list[Refusal]:
     """Series whose first and last row are too far apart: between them the panel would be filled with missing values."""
-    groups = pd.Series(history.ordinals).groupby(history.rows["unique_id"].to_numpy())
+    groups = _keys(history).groupby("series")["step"]
     spans = groups.max() - groups.min() + 1
-    return [series_refusal("too long", "quarantine", str(unique_id), f"{span} steps", f"at most {longest} steps", file)
-            for unique_id, span in spans[spans > longest].items()]  # fmt: skip
+    names, long = history.ids[spans.index.to_numpy()], spans.to_numpy()
+    return [series_refusal("too long", "quarantine", str(name), f"{span} steps", f"at most {longest} steps", file)
+            for name, span in zip(names, long, strict=True) if span > longest]  # fmt: skip
 
 
 def _without_static(history: Placed, static: pd.DataFrame | None, roles: Roles, file: str) -> list[Refusal]:
     """Series that the static table does not have."""
     if not roles.static or static is None:
         return []
-    absent = sorted(set(history.rows["unique_id"].unique()) - set(static["unique_id"].astype(str)))
-    return [series_refusal("no static row", "quarantine", str(i), "absent", "one row in the static table", file) for i in absent]
+    table = {normal_id(unique_id) for unique_id in static["unique_id"]}
+    absent = [str(unique_id) for unique_id in history.ids[np.unique(history.series)] if unique_id not in table]
+    return [series_refusal("no static row", "quarantine", i, "absent", "one row in the static table", file) for i in absent]

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 
 from forecast.core.arrays import BoolArray
 from forecast.core.errors import DataError, Offence
+from forecast.scoring.reading import Placed
 
 EXAMPLES_PER_SERIES = 5
 VALUE_CHARACTERS = 200
@@ -48,17 +49,19 @@ class Breach(DataError):
         super().__init__(message, [offence for refusal in errors for offence in refusal.examples], sum(r.offences for r in errors))
 
 
-def refusals(
-    rows: pd.DataFrame, bad: BoolArray, defect: str, action: Action, column: str, rule: str, file: str
-) -> list[Refusal]:  # fmt: skip
-    """Returns one refusal for each series with bad rows, ordered by id. The index of `rows` holds the row numbers of the source."""
-    chosen = rows.loc[bad, ["unique_id", column] if column != "unique_id" else ["unique_id"]]
-    return [
-        Refusal(defect, action, str(unique_id), len(group), tuple(
-            Offence(rule, column, str(value)[:VALUE_CHARACTERS], row, str(unique_id), file)
-            for row, value in zip(group.index[:EXAMPLES_PER_SERIES].tolist(), group[column], strict=False)))
-        for unique_id, group in chosen.groupby("unique_id", sort=True, dropna=False)
-    ]  # fmt: skip
+def refusals(history: Placed, bad: BoolArray, defect: str, action: Action, column: str, rule: str, file: str) -> list[Refusal]:
+    """Returns one refusal for each series with bad rows, ordered by id; rows without an id come first, under no id."""
+    chosen = history.where(bad)
+    order = np.argsort(chosen.series, kind="stable")
+    groups = np.unique(chosen.series[order], return_index=True, return_counts=True)
+    found = []
+    for series, first, count in zip(*(part.tolist() for part in groups), strict=True):
+        unique_id = str(history.ids[series]) if series >= 0 else ""
+        shown = chosen.rows[column].iloc[order[first : first + min(count, EXAMPLES_PER_SERIES)]]
+        examples = tuple(Offence(rule, column, str(value)[:VALUE_CHARACTERS], row, unique_id, file)
+                         for row, value in zip(shown.index.tolist(), shown, strict=True))  # fmt: skip
+        found.append(Refusal(defect, action, unique_id, count, examples))
+    return found
 
 
 def series_refusal(defect: str, action: Action, unique_id: str, value: str, rule: str, file: str) -> Refusal:

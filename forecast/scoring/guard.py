@@ -111,7 +111,8 @@ class GuardedModel:
 
     def _fall_back(self, batch: Panel, position: int, reason: str, out: Forecasts) -> None:
         question = Question(self._forecaster.horizon, self._forecaster.levels, batch.frequency.season_lengths)
-        forecast, kind = fallback_forecast(trimmed(batch.series(position)), question)
+        with np.errstate(over="ignore", invalid="ignore"):  # the chain itself takes what is finite
+            forecast, kind = fallback_forecast(trimmed(batch.series(position)), question)
         out.mean[position] = forecast.mean
         out.quantiles[position] = np.sort(forecast.quantiles, axis=1)
         out.model[position], out.status[position], out.reason[position] = kind, FALLBACK, reason
@@ -131,7 +132,8 @@ def _absurd(batch: Panel, quantiles: FloatArray, mean: FloatArray, bounds: Bound
     high = np.array([np.nanmax(batch.series(i)) for i in range(len(batch))])
     # Halves first: the width of a range can overflow where its ends do not.
     width = np.maximum.reduce([high / 2 - low / 2, np.abs(low) / 2, np.abs(high) / 2, np.full(len(low), bounds.absurd_floor / 2)])
-    allowed = 2 * np.minimum(bounds.absurd_factor * width, np.finfo(np.float64).max / 8)
+    with np.errstate(over="ignore"):
+        allowed = 2 * np.minimum(bounds.absurd_factor * width, np.finfo(np.float64).max / 8)
     numbers = np.concatenate([mean[:, :, None], quantiles], axis=2)
     below, above = numbers.min(axis=(1, 2), initial=np.inf), numbers.max(axis=(1, 2), initial=-np.inf)
     return np.asarray((below < low - allowed) | (above > high + allowed), dtype=np.bool_)

@@ -154,7 +154,7 @@ class _Run:
     def _publish_new(self, known: Known, key: str, digests: dict[str, str], sink: FileSink, store: ShardStore) -> None:
         """Steps 3 to 6: contract, shards, audit, commit."""
         request, gates = self._request, self._request.rules.gates
-        series = int(known.history.rows["unique_id"].nunique())
+        series = known.series_count()
         prepared = self._guarded_input(key, lambda: self._prepare(known))
         self._keep_evidence(key, prepared.refused)
         keep_quarantine_gate(series, len(distinct([r for r in prepared.refused if r.action == "quarantine"])), gates)

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from forecast.core.arrays import AnyArray
 from forecast.core.forecaster import Forecaster
+from forecast.core.series_ids import coded_ids
 
 NO_STATE = ""
 """Digest of the carried state where a run starts from the history alone."""
@@ -30,8 +32,17 @@ def table_digest(*frames: pd.DataFrame | None) -> str:
         digest.update(f"{len(frame)} rows;".encode())
         for name in sorted(frame.columns, key=str):
             digest.update(json.dumps([str(name), str(frame[name].dtype)]).encode())
-            digest.update(pd.util.hash_pandas_object(frame[name], index=False).to_numpy().tobytes())
+            digest.update(_value_hashes(frame[name]).tobytes())
     return digest.hexdigest()
+
+
+def _value_hashes(column: pd.Series) -> AnyArray:
+    """A number for each row that stands for its value. Text is hashed here because pandas reads it only up to its first NUL."""
+    if column.dtype != object:
+        return pd.util.hash_pandas_object(column, index=False).to_numpy()
+    codes, texts = coded_ids(column)
+    hashes = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8] for text in (*texts, "\0missing")]
+    return np.frombuffer(b"".join(hashes), dtype=np.uint64)[codes]
 
 
 def model_digest(forecaster: Forecaster) -> str:

@@ -6,7 +6,7 @@ bytes whatever came later. It must not judge rows; that is the contract's work.
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import final
@@ -14,10 +14,11 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from forecast.core.arrays import BoolArray, IntArray
+from forecast.core.arrays import BoolArray, IntArray, TextArray
 from forecast.core.errors import DataError, InputMissing
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Roles
+from forecast.core.series_ids import coded_ids
 from forecast.scoring.key import table_digest
 from forecast.scoring.request import Inputs
 
@@ -29,19 +30,28 @@ _BEFORE_ALL, _AFTER_ALL = np.iinfo(np.int64).min // 4, np.iinfo(np.int64).max //
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """Rows of a table with their place in time. The index of `rows` is the row number in the source.
+    """Rows of a table with their series and their place in time. The index of `rows` is the row number in the source.
 
+    ids: of the table, ascending. Shape [N].
+    series: place of each row's id in `ids`, -1 where it is missing. Shape [rows].
     ordinals: of the step that holds the stamp. Shape [rows].
     on_grid: False where the stamp is missing or off the grid. Shape [rows].
     """
 
     rows: pd.DataFrame
+    ids: TextArray
+    series: IntArray
     ordinals: IntArray
     on_grid: BoolArray
 
     def where(self, keep: BoolArray) -> Placed:
-        """Returns the rows of a mask."""
-        return Placed(self.rows.loc[keep], self.ordinals[keep], self.on_grid[keep])
+        """Returns the rows of a mask; `ids` stay as they are."""
+        return Placed(self.rows.loc[keep], self.ids, self.series[keep], self.ordinals[keep], self.on_grid[keep])
+
+    def without(self, refused: Collection[str]) -> Placed:
+        """Returns the rows of the series that are not refused."""
+        gone = np.array([*(unique_id in refused for unique_id in self.ids), False], dtype=np.bool_)
+        return self.where(~gone[self.series])
 
 
 @final
@@ -54,6 +64,10 @@ class Known:
     future: pd.DataFrame | None
     static: pd.DataFrame | None
     file: str
+
+    def series_count(self) -> int:
+        """Returns the number of series with a row up to the cutoff."""
+        return len(np.unique(self.history.series[self.history.series >= 0]))
 
     def digest(self) -> str:
         """Returns the SHA-256 of what was read."""
@@ -97,7 +111,9 @@ def place(frame: pd.DataFrame, frequency: Frequency, file: str) -> Placed:
     ordinals[there], on_grid[there] = frequency.ordinals(column[there])
     if not frequency.is_integer:
         ordinals[~there & (column > _LAST_DAY)] = _AFTER_ALL
-    return Placed(rows.assign(unique_id=_ids(rows["unique_id"])), ordinals, on_grid)
+    series, ids = coded_ids(rows["unique_id"])
+    texts = np.array([*ids, None], dtype=object)[series]
+    return Placed(rows.assign(unique_id=pd.Series(texts, index=rows.index, dtype=object)), ids, series, ordinals, on_grid)
 
 
 def _times(column: pd.Series, frequency: Frequency, file: str) -> tuple[np.ndarray, BoolArray]:
@@ -118,13 +134,6 @@ def _times(column: pd.Series, frequency: Frequency, file: str) -> tuple[np.ndarr
         )
     stamps = column.to_numpy()
     return stamps, (stamps >= _FIRST_DAY) & (stamps <= _LAST_DAY)
-
-
-def _ids(column: pd.Series) -> pd.Series:
-    """Ids as text, byte for byte but for the normal form; missing ones stay missing."""
-    codes, uniques = pd.factorize(column)
-    texts = np.array([*(unicodedata.normalize("NFC", str(u)) for u in uniques), None], dtype=object)
-    return pd.Series(texts[codes], index=column.index, dtype=object)
 
 
 def _columns(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> pd.DataFrame:
