@@ -9,7 +9,7 @@ mean: each reads the forecast that minimises it. A new metric is one decorated f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final
 
 import numpy as np
@@ -30,6 +30,7 @@ class Outcome:
 
     observed: one row per observed target: `row` (0...R-1), `y`, `mean`, `median` and a column per level.
     scale, square_scale: mean absolute and mean squared seasonal difference up to the cutoff, NaN where there is none. Shape [R].
+    shared: what several metrics need and is dear to compute, by name; filled in as they run. Shapes [R].
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Outcome:
     observed: pd.DataFrame
     scale: FloatArray
     square_scale: FloatArray
+    shared: dict[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def build(cls, frame: ForecastFrame, truth: FloatArray, scale: FloatArray, square_scale: FloatArray) -> Outcome:
@@ -192,13 +194,13 @@ def rmsse(outcome: Outcome) -> FloatArray:
 
 def _quantile_loss(outcome: Outcome) -> FloatArray:
     """Mean over levels q of 2 * mean over steps of max(q * (y - f), (q - 1) * (y - f)), NaN without levels."""
-    if not outcome.levels:
-        return np.full(outcome.rows, np.nan)
-    total = np.zeros(outcome.rows)
-    for level in outcome.levels:
-        loss = losses.quantile_loss(outcome.observed, {"loss": quantile_column(level)}, q=level, id_col="row")
-        total += 2 * outcome.spread(loss, "loss")
-    return np.asarray(total / len(outcome.levels))
+    if "quantile_loss" not in outcome.shared:
+        total = np.full(outcome.rows, 0.0 if outcome.levels else np.nan)
+        for level in outcome.levels:
+            loss = losses.quantile_loss(outcome.observed, {"loss": quantile_column(level)}, q=level, id_col="row")
+            total += 2 * outcome.spread(loss, "loss")
+        outcome.shared["quantile_loss"] = total / max(len(outcome.levels), 1)
+    return outcome.shared["quantile_loss"]
 
 
 @metric("WQL", weight=_absolute_target)

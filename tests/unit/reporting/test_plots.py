@@ -13,11 +13,13 @@ from forecast.evaluation.task import Task
 from forecast.reporting.plots import forecast_plot, forecast_png
 from tests.unit.evaluation.worlds import LEVELS, Repeat, panel_of
 
-PANEL = panel_of({"a": [1.0, 3.0, 2.0] * 10, "$x_1$": [2.0] * 29 + [np.nan], "\x07<b>": [1.0, 2.0] * 10})
+PANEL = panel_of(
+    {"a": [1.0, 3.0, 2.0] * 10, "$x_1$": [2.0] * 29 + [np.nan], "\x07<b>": [1.0, 2.0] * 10, r"$\frac$": [1.0, 2.0] * 10}
+)
 FRAME = evaluate(Repeat(3), PANEL, Task(3, levels=LEVELS)).frames[0]
 
 
-@pytest.mark.parametrize("name", ["a", "$x_1$", "\x07<b>"])
+@pytest.mark.parametrize("name", ["a", "$x_1$", "\x07<b>", r"$\frac$"])
 def test_the_image_shows_something_whatever_the_name_of_the_series(name: str) -> None:
     pixels = imread(io.BytesIO(forecast_png(PANEL, FRAME, name, {"_other$": FRAME})), format="png")
     assert pixels.shape[0] >= 400

@@ -108,6 +108,7 @@ def test_hostile_names_stay_text() -> None:
     page = Page(render_report([*models, failed], panel, ReportText(ATTACK, {ATTACK: ATTACK}, (ATTACK,)), champion=ATTACK))
     assert len(page.scripts) == 3
     assert "alert(1)" not in page.scripts[2]
+    assert "<" not in page.scripts[0]
     assert not [attrs for _, attrs in page.elements if any(name.startswith("on") for name in attrs)]
     assert page.text.count(ATTACK) >= 6
     assert "{{ 7*7 }}" in page.text
