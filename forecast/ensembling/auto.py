@@ -13,7 +13,6 @@ from typing import final
 import numpy as np
 
 from forecast.core.arrays import IntArray
-from forecast.core.errors import ConfigError
 from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
@@ -51,20 +50,16 @@ class AutoForecaster(Forecaster):
         seed: Member i is trained with seed + i.
         max_steps: The most training steps of a member.
         budget: Seconds that `fit` may take, about; None for as many as it takes.
-        workers: Members that train at the same time, each in a process; None: the processors of this process.
         sink: Where training reports its curves.
     """
 
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
-        name: str | None = None, seed: int = 0, max_steps: int = 400, budget: float | None = None, workers: int | None = None,
-        sink: MetricSink | None = None,
+        name: str | None = None, seed: int = 0, max_steps: int = 400, budget: float | None = None, sink: MetricSink | None = None,
     ) -> None:  # fmt: skip
-        if workers is not None and workers < 1:
-            raise ConfigError(f"workers {workers}: at least one process must train")
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
-        self.workers, self.budget, self.sink = workers or len(os.sched_getaffinity(0)), budget, sink
+        self.workers, self.budget, self.sink = len(os.sched_getaffinity(0)), budget, sink
         self.members = [self._member(number, settings) for number, settings in enumerate(MEMBERS)]
 
     def fit(self, panel: Panel) -> None:
@@ -86,7 +81,7 @@ class AutoForecaster(Forecaster):
             yield self._average(list(frames))
 
     def recipe(self) -> Recipe:
-        """Returns what rebuilds the ensemble; the number of workers is not part of it."""
+        """Returns what rebuilds the ensemble; the budget is not part of it."""
         return {"kind": "auto", "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
                 "season_lengths": list(self.season_lengths), "seed": self.seed, "max_steps": self.max_steps}  # fmt: skip
 

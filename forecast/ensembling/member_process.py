@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from forecast.core.errors import ForecastError
 from forecast.core.forecaster import Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
@@ -84,4 +85,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except ForecastError as error:  # the parent shows what the member says: the message, not where it was raised
+        sys.exit(str(error))

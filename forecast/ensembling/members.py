@@ -80,4 +80,4 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
 def _check(folder: Path, code: int) -> None:
     if code:
         said = (folder / "log").read_text(errors="replace").strip()[-1000:]
-        raise ModelError(f"{folder.name} of the ensemble ended with exit code {code}; it said: {said or 'nothing'}")
+        raise ModelError(f"{folder.name} of the ensemble could not be trained (exit code {code}): {said or 'it said nothing'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,11 +27,19 @@ class NetworkState(NamedTuple):
         """Returns how many numbers the state of one series has."""
         return sum(t[0].numel() for t in (*self.encoder, self.ring, self.statistics))
 
-    def where(self, chosen: Tensor, other: NetworkState) -> NetworkState:
-        """Returns this state for the chosen rows [B] and the other one for the rest."""
+    def take(self, rows: slice) -> NetworkState:
+        """Returns the state of some of the series."""
+        return NetworkState(tuple(t[rows] for t in self.encoder), self.ring[rows], self.statistics[rows])
 
-        def mix(mine: Tensor, theirs: Tensor) -> Tensor:
-            return torch.where(chosen.reshape(-1, *(1,) * (mine.dim() - 1)), mine, theirs)
+    def put_first(self, other: NetworkState) -> NetworkState:
+        """Returns the state with the other's series in the place of its first ones."""
+        count = len(other.ring)
+        pairs = zip((*self.encoder, self.ring, self.statistics), (*other.encoder, other.ring, other.statistics), strict=True)
+        *encoder, ring, statistics = (torch.cat([theirs, mine[count:]]) for mine, theirs in pairs)
+        return NetworkState(tuple(encoder), ring, statistics)
 
-        encoder = tuple(mix(a, b) for a, b in zip(self.encoder, other.encoder, strict=True))
-        return NetworkState(encoder, mix(self.ring, other.ring), mix(self.statistics, other.statistics))
+    @staticmethod
+    def concatenate(states: Sequence[NetworkState]) -> NetworkState:
+        """Returns the states of several groups of series, end to end."""
+        encoder = tuple(torch.cat(tensors) for tensors in zip(*(s.encoder for s in states), strict=True))
+        return NetworkState(encoder, torch.cat([s.ring for s in states]), torch.cat([s.statistics for s in states]))

@@ -73,17 +73,17 @@ class NeuralForecaster(Forecaster):
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
-        self._check(history)
-        future = self._future(history, known_future)
+        self.check(history)
+        future = self.future_of(history, known_future)
         blocks = [b for some, _ in read_panel(self.network, history, history.lengths[:, None] - 1, future) for b in some]
-        return self._frame(history, blocks)
+        return self.frame_of(history, blocks)
 
     def backtest(self, panel: Panel, cutoffs: IntArray) -> Iterator[ForecastFrame]:
         """Yields the forecasts of all cutoffs from one pass over each series; see `Forecaster.backtest`."""
-        self._check(panel)
+        self.check(panel)
         for blocks, _ in read_panel(self.network, panel, cutoffs - panel.starts[:, None]):
             if blocks:
-                yield self._frame(panel, blocks)
+                yield self.frame_of(panel, blocks)
 
     def recipe(self) -> Recipe:
         """Returns the registry name and all settings but the budget, which belongs to one training."""
@@ -113,20 +113,22 @@ class NeuralForecaster(Forecaster):
             self.settings, horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, widths=widths
         )
 
-    def _check(self, panel: Panel) -> None:
+    def check(self, panel: Panel) -> None:
+        """Raises ModelError unless the panel has the covariates of training."""
         found = Widths(len(panel.roles.known), len(panel.roles.past), len(panel.roles.static))
         trained = self.network.widths
         require(found == trained, f"{self.name} was trained with {trained}, the panel has {found}: give the same covariate columns")
 
-    def _future(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
+    def future_of(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
+        """Returns the known covariates of the H steps after each series' end; None for a panel without them. Shape [N, H, K]."""
         if not history.roles.known:
             return None
         require(known_future is not None, f"{self.name} needs the known covariates {list(history.roles.known)} of the horizon")
         assert known_future is not None  # for the type checker
         return known_future.window(history.ids, history.ends + 1, self.horizon)
 
-    def _frame(self, panel: Panel, blocks: list[Block]) -> ForecastFrame:
-        """Blocks as a frame, ordered by series and cutoff."""
+    def frame_of(self, panel: Panel, blocks: list[Block]) -> ForecastFrame:
+        """Returns what was read of a panel as a frame, ordered by series and cutoff."""
         series, origins = (np.concatenate(parts) for parts in zip(*((b.series, b.origins) for b in blocks), strict=True))
         order = np.lexsort((origins, series))
         mean, quantiles = (np.concatenate(parts)[order] for parts in zip(*((b.mean, b.quantiles) for b in blocks), strict=True))

@@ -37,26 +37,39 @@ def block_rows(count: int) -> int:
 
 
 def read_panel(
-    network: Network, panel: Panel, origins: IntArray, horizon_known: FloatArray | None = None
+    network: Network, panel: Panel, origins: IntArray, horizon_known: FloatArray | None = None, state: NetworkState | None = None
 ) -> Iterator[tuple[list[Block], NetworkState]]:
     """Reads every series once and yields, block by block, the forecasts of the wanted origins and the final states.
+
+    The states have the rows of a full block; those beyond the block's series are empty.
 
     Args:
         network: In evaluation mode.
         panel: Histories.
         origins: Rows inside each series to forecast from; outside the series: none. Shape [N, W].
         horizon_known: Known covariates of the H steps after each series' end; otherwise those of the panel count. Shape [N, H, K].
+        state: Of the N series before the panel's rows; None: nothing was read yet.
     """
     rows, reader = block_rows(len(panel)), SegmentReader.of(panel)
     for begin in range(0, len(panel), rows):
         series = np.arange(begin, min(begin + rows, len(panel)))
-        yield _read_block(network, reader, series, origins[series], rows, None if horizon_known is None else horizon_known[series])
+        before = network.initial_state(rows)
+        if state is not None:
+            before = before.put_first(state.take(slice(begin, begin + len(series))))
+        yield _read_block(
+            network, reader, series, origins[series], before, None if horizon_known is None else horizon_known[series]
+        )
 
 
 def _read_block(
-    network: Network, reader: SegmentReader, series: IntArray, origins: IntArray, rows: int, horizon_known: FloatArray | None
+    network: Network,
+    reader: SegmentReader,
+    series: IntArray,
+    origins: IntArray,
+    state: NetworkState,
+    horizon_known: FloatArray | None,
 ) -> tuple[list[Block], NetworkState]:
-    lengths, state, blocks = reader.panel.lengths[series], network.initial_state(rows), []
+    lengths, rows, blocks = reader.panel.lengths[series], len(state.ring), []
     for first in range(0, int(lengths.max()), PIECE_STEPS):
         here = (origins >= first) & (origins < np.minimum(first + PIECE_STEPS, lengths[:, None]))
         starts = np.full(len(series), first)
