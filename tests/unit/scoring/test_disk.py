@@ -83,3 +83,23 @@ def test_a_parquet_file_on_a_full_disk_is_a_sink_error(tmp_path: Path) -> None:
     with pytest.raises(SinkError), disk.replacing(tmp_path / "x") as file, parquet_writer(file, rows.schema) as writer:
         writer.write_table(rows)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_and_folder_reach_the_disk_before_and_after_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def watched_sync(descriptor: int) -> None:
+        order.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        sync(descriptor)
+
+    def watched_replace(source: Path, target: Path) -> None:
+        assert source.read_bytes() == b"content", "what is renamed has left the buffer"
+        order.append("rename")
+        replace(source, target)
+
+    disk = Disk(tmp_path)
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    disk.write(tmp_path / "new" / "file", b"content")
+    assert order == [f"sync {tmp_path.name}", "sync file.tmp", "rename", "sync new"]
