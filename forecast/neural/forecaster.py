@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -37,16 +38,17 @@ class NeuralForecaster(Forecaster):
         training: How it is trained.
         name: Shown in tables; the encoder's name by default.
         sink: Where training reports its curve.
+        checkpoints: Folder from which an interrupted `fit` goes on.
     """
 
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
         network: NetworkSettings | None = None, training: TrainingSettings | None = None, name: str | None = None,
-        sink: MetricSink | None = None,
+        sink: MetricSink | None = None, checkpoints: Path | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.training = network or NetworkSettings(), training or TrainingSettings()
         self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(levels)
-        self.season_lengths, self.sink = tuple(season_lengths), sink
+        self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
         self._network: Network | None = None
 
@@ -68,7 +70,7 @@ class NeuralForecaster(Forecaster):
         loc, scale = covariate_scales(panel)
         network.covariate_loc.copy_(torch.from_numpy(loc))
         network.covariate_scale.copy_(torch.from_numpy(scale))
-        self.steps_taken = train(network, panel, self.training, self.sink)
+        self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints)
         self._network = network
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:

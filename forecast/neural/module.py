@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, final
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
@@ -61,9 +63,16 @@ class ForecastingModule(pl.LightningModule):
             self.skipped_steps += 1
             optimizer.zero_grad()
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Moves the average towards the weights; early on it forgets faster, so that it does not remember the start."""
-        step = self.global_step
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Takes the step, then moves the average towards the weights; early on it forgets faster, not to remember the start.
+
+        It is done here because checkpoints are saved before the module hears of the end of a batch.
+        """
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        step = self.global_step + 1
         decay = min(self.average_decay, step / (step + 9))
         with torch.no_grad():
             for name, value in self.network.state_dict().items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink
@@ -19,16 +20,18 @@ def recurrent(
     hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "spread", max_steps: int = 400,
     validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
-    budget: float | None = None,
+    budget: float | None = None, deterministic: bool = False, checkpoints: str | None = None,
 ) -> Forecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings."""
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
+        checkpoints=None if checkpoints is None else Path(checkpoints),
         network=NetworkSettings(encoder, head, lags, hidden_size, layers, dropout, loss_weight),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=learning_rate, weight_decay=weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
             stride=stride, seed=seed, budget=budget,
+            deterministic=deterministic,
         ),
     )  # fmt: skip
 

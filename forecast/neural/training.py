@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import pytorch_lightning as pl
@@ -25,6 +25,7 @@ from forecast.core.forecaster import MetricSink
 from forecast.core.panel import Panel
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
+from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan, to_batch
 from forecast.neural.module import ForecastingModule
 from forecast.windowing.segments import SegmentReader
@@ -44,6 +45,7 @@ class TrainingSettings:
     max_steps without validation. learning_rate, weight_decay, warm_up, average_decay: see ForecastingModule. clip_norm: Largest
     norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything. budget: Seconds that the training may
     take; fewer steps are taken where it is short, so that the weights then depend on the machine. None for as many as it takes.
+    deterministic: Refuse kernels whose result may differ from run to run; those of the processor never do.
     """
 
     max_steps: int = 400
@@ -58,6 +60,7 @@ class TrainingSettings:
     stride: int = 4
     seed: int = 0
     budget: float | None = None
+    deterministic: bool = False
 
 
 @final
@@ -84,6 +87,14 @@ class StepCurve(pl.Callback):
             if self.sink is not None:
                 self.sink.log("validation_loss", self.losses[step], step)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the curve so far, which goes into checkpoints."""
+        return {"losses": self.losses}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the curve of a checkpoint back."""
+        self.losses = dict(state_dict["losses"])
+
     def best(self) -> int:
         """Returns the number of steps with the lowest loss.
 
@@ -107,8 +118,17 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
         return float(judged.loss(batch))
 
 
-def train(network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None = None) -> int:
+def train(
+    network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None = None, checkpoints: Path | None = None
+) -> int:
     """Trains the network in place on all rows of the panel and leaves it with the averaged weights.
+
+    Args:
+        network: New.
+        panel: The rows to learn from.
+        settings: How.
+        sink: Where the validation curve is reported.
+        checkpoints: Folder for checkpoints; a training of the same panel and settings that was interrupted goes on from there.
 
     Returns:
         The number of steps taken.
@@ -120,25 +140,38 @@ def train(network: Network, panel: Panel, settings: TrainingSettings, sink: Metr
         raise ModelError(f"none of the {len(panel)} series has two rows: there is nothing to learn a step from")
     if settings.budget is not None:
         settings = within_budget(network, panel, settings, settings.budget)
+    kept = None
+    if checkpoints is not None:
+        every = settings.validate_every or settings.max_steps
+        kept = Checkpoints.of(checkpoints, every, panel, f"{settings!r}|{network}")
     start = copy.deepcopy(network.state_dict())
     steps = settings.max_steps
     held_back = panel.until(panel.ends - network.horizon)
     if settings.validate_every and (held_back.lengths > network.horizon).any():
         batch = validation_batch(network, panel, settings)
         curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink)
-        run(network, held_back, settings, settings.max_steps, [curve])
+        _phase(network, held_back, settings, settings.max_steps, [curve], kept, "choose")
         steps = curve.best()
         network.load_state_dict(start)
-    module = run(network, panel, settings, steps, [])
+    module = _phase(network, panel, settings, steps, [], kept, "learn")
     network.load_state_dict(module.average)
     network.eval()
     return steps
 
 
-def run(
-    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], checkpoint: Path | None = None,
-    resume: Path | None = None,
+def _phase(
+    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], kept: Checkpoints | None,
+    name: str,
 ) -> ForecastingModule:  # fmt: skip
+    """One run, with checkpoints where they are wanted."""
+    if kept is None:
+        return run(network, panel, settings, steps, callbacks)
+    return run(network, panel, settings, steps, [*callbacks, SaveRegularly(kept.file(name), kept.every)], resume=kept.found(name))
+
+
+def run(
+    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], resume: Path | None = None
+) -> ForecastingModule:
     """Takes `steps` training steps, or those that are left of them after the checkpoint to resume from.
 
     Args:
@@ -147,7 +180,6 @@ def run(
         settings: Of the schedule, which is `max_steps` long whatever `steps` is.
         steps: Steps to take in all.
         callbacks: Lightning callbacks.
-        checkpoint: Where to leave a checkpoint at the end.
         resume: Checkpoint to go on from: the result is bitwise that of one run.
     """
     module = ForecastingModule(
@@ -158,13 +190,10 @@ def run(
     with quiet():
         trainer = pl.Trainer(
             max_steps=steps, accelerator="auto", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks,
+            enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks, deterministic=settings.deterministic,
         )  # fmt: skip
-        trainer.fit(
-            module, datamodule=SegmentData(panel, plan_of(network, panel, settings), first), ckpt_path=resume, weights_only=True
-        )
-        if checkpoint is not None:
-            trainer.save_checkpoint(checkpoint)
+        data = SegmentData(panel, plan_of(network, panel, settings), first)
+        trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
     return module
 
 

@@ -22,7 +22,6 @@ LONGER_MODULES: Mapping[str, str] = {}
 LONGER_FUNCTIONS: Mapping[str, str] = {}
 LARGER_CLASSES: Mapping[str, str] = {}
 WIDER_CONSTRUCTORS: Mapping[str, str] = {
-    "forecast.ensembling.auto:AutoForecaster.__init__": "what all forecasters take, and the few things left to say of the default",
     "forecast.networks.network:Network.__init__": "five exchangeable parts and what joins them; `build` is what people call",
 }
 DEEPER_FUNCTIONS: Mapping[str, str] = {}

@@ -12,8 +12,10 @@ import torch
 from forecast.core.arrays import FloatArray
 from forecast.core.errors import ModelError
 from forecast.core.panel import Panel
+from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.neural import training
+from forecast.neural.checkpoints import SaveRegularly
 from forecast.neural.data import SegmentBatches
 from forecast.neural.module import ForecastingModule
 from tests.unit.neural.worlds import HORIZON, quick, ragged_panel
@@ -82,7 +84,7 @@ def test_a_run_that_is_resumed_continues_bitwise(tmp_path: Path) -> None:
     once.load_state_dict(start)
     twice.load_state_dict(start)
     whole = training.run(once, panel, settings, 6, [])
-    training.run(twice, panel, settings, 3, [], checkpoint=tmp_path / "half.ckpt")
+    training.run(twice, panel, settings, 3, [SaveRegularly(tmp_path / "half.ckpt", 3)])
     fresh = _network()
     resumed = training.run(fresh, panel, settings, 6, [], resume=tmp_path / "half.ckpt")
     assert _equal(dict(once.state_dict()), dict(fresh.state_dict()))
@@ -181,3 +183,28 @@ def test_a_short_budget_takes_fewer_steps_and_a_long_one_all() -> None:
     assert training.MIN_STEPS <= short.max_steps < 100_000
     assert short.validate_every <= short.max_steps
     assert training.within_budget(network, panel, quick(max_steps=30).training, 3600.0).max_steps == 30
+
+
+def test_an_interrupted_fit_goes_on_from_its_checkpoints_and_ends_bitwise_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, whole, cut = ragged_panel(), quick(), quick(checkpoints=str(tmp_path))
+    whole.fit(panel)
+    original, calls = Network.loss, [0]
+
+    def interrupted(self: Network, batch: Batch) -> torch.Tensor:
+        calls[0] += self.training
+        if calls[0] == 5:
+            raise InterruptedError
+        return original(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "loss", interrupted)
+        with pytest.raises(InterruptedError):
+            cut.fit(panel)
+    taken: list[int] = []
+    monkeypatch.setattr(ForecastingModule, "on_train_start", lambda self: taken.append(self.global_step), raising=False)
+    cut.fit(panel)
+    assert taken[0] == 3, "the first phase goes on after its third step"
+    for name, value in whole.weights().items():
+        np.testing.assert_array_equal(cut.weights()[name], value)
