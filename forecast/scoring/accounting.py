@@ -69,11 +69,19 @@ def keep_quarantine_gate(series: int, quarantined: int, gates: Gates) -> None:
                         "see the evidence file, repair the input or raise max_quarantine_share")  # fmt: skip
 
 
-def keep_fallback_gate(series: int, fallback: int, gates: Gates) -> None:
-    """Raises GateError when more series fell back than allowed; asked after every shard, so that a broken model ends early."""
+def keep_fallback_gate(series: int, reasons: Counter[str], gates: Gates) -> None:
+    """Raises GateError when more series fell back than allowed; asked after every shard, so that a broken model ends early.
+
+    Args:
+        series: In the input.
+        reasons: Series that fell back so far, by reason.
+        gates: What is allowed.
+    """
+    fallback = reasons.total()
     if fallback > gates.max_fallback_share * series:
+        reason, count = reasons.most_common(1)[0]
         raise GateError(f"{fallback} of {series} series have only a fallback forecast, {gates.max_fallback_share:.1%} are allowed; "
-                        "see the reasons in the log, repair the model or raise max_fallback_share")  # fmt: skip
+                        f"the most frequent reason is {reason!r} ({count} series): remove it, or raise max_fallback_share")  # fmt: skip
 
 
 def keep_size_gate(published: int, gates: Gates) -> None:

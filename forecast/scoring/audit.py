@@ -49,14 +49,19 @@ def audit(tables: Iterator[pa.Table], ids: TextArray, form: TableForm) -> Audite
         _require(not rest and seen + series <= len(ids), f"{table.num_rows} rows are not {form.horizon} steps of each series")
         _check_keys(table, ids[seen : seen + series], form)
         _check_numbers(table, form)
-        first = table.take(pa.array(np.arange(series) * form.horizon))
-        status = _column(first, "status")
+        status = _column(table, "status")[:: form.horizon]
         _require(bool(np.isin(status, [OK, FALLBACK]).all()), "a status that is neither ok nor fallback")
         _require(bool((_column(table, "status") == np.repeat(status, form.horizon)).all()), "a series with two statuses")
         seen, ok = seen + series, ok + int((status == OK).sum())
-        reasons.update(str(reason) for reason in _column(first, "reason")[status == FALLBACK])
+        reasons.update(fallback_reasons(table, form.horizon))
     _require(seen == len(ids), f"{seen} series where {len(ids)} were to be forecast")
     return Audited(seen * form.horizon, ok, seen - ok, reasons)
+
+
+def fallback_reasons(table: pa.Table, horizon: int) -> Counter[str]:
+    """Returns the series that fell back by reason. table: whole series of `horizon` rows each."""
+    status, reason = _column(table, "status")[::horizon], _column(table, "reason")[::horizon]
+    return Counter(reason[status == FALLBACK].tolist())
 
 
 def _check_keys(table: pa.Table, ids: TextArray, form: TableForm) -> None:

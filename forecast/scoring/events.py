@@ -5,6 +5,7 @@ It writes to the logger that it is handed; the command line decides on format an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Protocol, TextIO, cast, final
 
@@ -86,9 +87,10 @@ class Events:
         """Evidence of refused series was written."""
         self._logger.warning("series refused", evidence=path, series=refused)
 
-    def model_failed(self, series: int, error: Exception) -> None:
-        """The model raised; its series are tried again in smaller groups."""
-        self._logger.warning("model failed", series=series, error=type(error).__name__, message=str(error).split("\n", 1)[0][:300])
+    def model_failed(self, failed: Sequence[str], error: Exception, attempts: int) -> None:
+        """The model raised in a batch. failed: series it cannot forecast even alone, maybe none; error: the first one."""
+        self._logger.warning("model failed", series=len(failed), examples=list(failed[:5]), attempts=attempts,
+                             error=type(error).__name__, message=_first_line(error))  # fmt: skip
 
     def shard(self, number: int, shards: int, series: int, resumed: bool) -> None:
         """A shard is finished, or was found finished."""
@@ -104,6 +106,8 @@ class Events:
 
     def failed(self, exit_code: int, error: BaseException) -> None:
         """The run ends without publishing."""
-        self._logger.error(
-            "run failed", exit_code=exit_code, error=type(error).__name__, message=str(error).split("\n", 1)[0][:300]
-        )
+        self._logger.error("run failed", exit_code=exit_code, error=type(error).__name__, message=_first_line(error))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0][:300]

@@ -23,7 +23,7 @@ from forecast.scoring.preparation import Prepared
 from forecast.scoring.request import Bounds
 
 ABSURD = "absurd forecast"
-NO_ERROR = ""
+OUT_OF_REACH = "no value within the model's reach"
 
 
 @final
@@ -71,43 +71,55 @@ class GuardedModel:
             batch: All series end at the run's cutoff and have an observed value.
         """
         out = Forecasts.empty(batch.ids, self._forecaster.horizon, len(self._forecaster.levels))
-        failures = {i: self._no_model[name] for i, name in enumerate(batch.ids) if name in self._no_model}
+        failures = self._not_asked(batch)
         asked = np.array([i for i in range(len(batch)) if i not in failures], dtype=np.int64)
-        failures |= self._ask(batch, asked, out)
+        failures |= self._ask_counted(batch, asked, out)
         done = np.array([i for i in asked if i not in failures], dtype=np.int64)
         failures |= {int(i): ABSURD for i in done[_absurd(batch.take(done), out.quantiles[done], out.mean[done], self._bounds)]}
         for position, reason in sorted(failures.items()):
             self._fall_back(batch, position, reason, out)
         return out
 
-    def _ask(self, batch: Panel, positions: IntArray, out: Forecasts) -> dict[int, str]:
+    def _not_asked(self, batch: Panel) -> dict[int, str]:
+        """The reason for each series that the model is not asked for. One it cannot see a value of would fail, and delay the others."""
+        limit = self._forecaster.history_limit
+        unseen = {} if limit is None else {
+            i: OUT_OF_REACH for i in range(len(batch)) if not np.isfinite(batch.series(i)[-limit:]).any()}  # fmt: skip
+        return unseen | {i: self._no_model[name] for i, name in enumerate(batch.ids) if name in self._no_model}
+
+    def _ask_counted(self, batch: Panel, positions: IntArray, out: Forecasts) -> dict[int, str]:
+        """As `_ask`, with one event for all that went wrong in the batch."""
+        errors: list[Exception] = []
+        failures = self._ask(batch, positions, out, errors)
+        if errors:
+            self._events.model_failed([str(batch.ids[i]) for i in sorted(failures)], errors[0], len(errors))
+        return failures
+
+    def _ask(self, batch: Panel, positions: IntArray, out: Forecasts, errors: list[Exception]) -> dict[int, str]:
         """Fills in the model's forecasts; returns the reason for each series that the model cannot forecast even alone.
 
         A failing batch is halved until the guilty series stand alone. A series that fails alone gets one more try.
         """
-        if not len(positions):
-            return {}
-        error = self._try(batch, positions, out)
-        if error == NO_ERROR:
+        if not len(positions) or self._answers(batch, positions, out, errors):
             return {}
         if len(positions) == 1:
-            error = self._try(batch, positions, out)
-            return {int(positions[0]): error} if error else {}
+            again = self._answers(batch, positions, out, errors)
+            return {} if again else {int(positions[0]): f"the model raised {type(errors[-1]).__name__}"}
         middle = len(positions) // 2
-        return self._ask(batch, positions[:middle], out) | self._ask(batch, positions[middle:], out)
+        return self._ask(batch, positions[:middle], out, errors) | self._ask(batch, positions[middle:], out, errors)
 
-    def _try(self, batch: Panel, positions: IntArray, out: Forecasts) -> str:
-        """Fills in the model's forecasts of some series; returns what went wrong, if anything."""
+    def _answers(self, batch: Panel, positions: IntArray, out: Forecasts, errors: list[Exception]) -> bool:
+        """Fills in the model's forecasts of some series, or keeps the error; returns whether it went well."""
         history = batch.take(positions)
         limit = self._forecaster.history_limit
         try:
             frame = self._forecaster.predict(history if limit is None else history.tail(limit), self._future)
             _require_answer(frame, history, self._forecaster)
         except Exception as error:
-            self._events.model_failed(len(positions), error)
-            return f"the model raised {type(error).__name__}"
+            errors.append(error)
+            return False
         out.put(positions, frame)
-        return NO_ERROR
+        return True
 
     def _fall_back(self, batch: Panel, position: int, reason: str, out: Forecasts) -> None:
         question = Question(self._forecaster.horizon, self._forecaster.levels, batch.frequency.season_lengths)

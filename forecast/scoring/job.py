@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +20,8 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.core.errors import DataError, SinkError
-from forecast.core.forecast_frame import FALLBACK
 from forecast.scoring.accounting import account, keep_fallback_gate, keep_quarantine_gate, keep_size_gate
-from forecast.scoring.audit import audit
+from forecast.scoring.audit import audit, fallback_reasons
 from forecast.scoring.contract import accept
 from forecast.scoring.events import Events, Logger, Silence
 from forecast.scoring.evidence import Refusal, distinct, evidence_of, evidence_table
@@ -166,7 +166,7 @@ class _Run:
         shards = self._score(prepared, form, store, series)
         audited = audit(store.tables(shards), prepared.panel.ids, form)
         accounting = account(series, prepared.refused, audited)
-        keep_fallback_gate(series, accounting.fallback, gates)
+        keep_fallback_gate(series, audited.reasons, gates)
         footer: Footer = {
             "format": FORMAT, "key": key, "run_date": request.run_date.isoformat(), "cutoff": form.cutoff_text(), "rows": audited.rows,
             "horizon": form.horizon, "levels": list(form.levels), "frequency": request.inputs.frequency.alias, "model": forecaster.name,
@@ -208,15 +208,15 @@ class _Run:
         model = GuardedModel(self._forecaster, prepared, self._request.rules.bounds, self._events)
         size, ids = self._request.shard_series, prepared.panel.ids
         starts = range(0, len(ids), size)
-        fallbacks = 0
+        reasons: Counter[str] = Counter()
         for number, start in enumerate(starts):
             self._stop.check()
             members = ids[start : start + size]
             resumed = store.finished(number, members)
             if not resumed:
                 table = self._score_shard(model, prepared, form, start, start + len(members))
-                fallbacks += table["status"].to_numpy().tolist().count(FALLBACK) // form.horizon
-                keep_fallback_gate(series, fallbacks, self._request.rules.gates)
+                reasons.update(fallback_reasons(table, form.horizon))
+                keep_fallback_gate(series, reasons, self._request.rules.gates)
                 store.write(number, members, table)
             self._events.shard(number + 1, len(starts), len(members), resumed)
         return len(starts)

@@ -13,7 +13,7 @@ from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.scoring.job import run_score
 from forecast.scoring.request import Bounds, Gates, Rules
-from tests.faults.score_world import LastValue, names, published, request, table
+from tests.faults.score_world import LAST_DAY, LastValue, names, published, request, table
 
 RULES = Rules(gates=Gates(max_fallback_share=1.0))
 IDS = names(300)
@@ -140,6 +140,15 @@ def test_a_longer_history_than_the_model_reads_is_cut(tmp_path: Path) -> None:
     model.history_limit = 5
     _rows(tmp_path, model, table(["a", "b"], days=20))
     assert model.histories[0].lengths.tolist() == [5, 5]
+
+
+def test_a_series_that_the_model_cannot_see_is_not_asked_for(tmp_path: Path) -> None:
+    model = LastValue()
+    model.history_limit = 5
+    frame = pd.concat([table(["a"], days=20), table(["ended"], days=20, end=LAST_DAY - pd.Timedelta(days=5))])
+    rows = _rows(tmp_path, model, frame)
+    assert model.asked == [("a",)]
+    assert set(rows[rows["unique_id"] == "ended"]["reason"]) == {"no value within the model's reach"}
 
 
 def test_batches_are_the_same_whatever_the_shards(tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def test_a_failing_model_is_named_in_the_log(tmp_path: Path) -> None:
     stream = io.StringIO()
     run_score(request(tmp_path, table(["a", "b"]), LastValue(raises=("a",)), OPEN), Surroundings(logger=stream_logger(stream)))
     failures = [line for line in _lines(stream) if line["event"] == "model failed"]
-    assert {line["error"] for line in failures} == {"ZeroDivisionError"}
+    assert [(line["error"], line["series"], line["examples"], line["attempts"]) for line in failures] == [
+        ("ZeroDivisionError", 1, ["a"], 3)
+    ]
 
 
 def test_a_run_writes_nothing_to_stdout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
