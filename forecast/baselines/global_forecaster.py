@@ -146,11 +146,10 @@ class GlobalForecaster(Forecaster):
         quantiles = mean[:, :, None] + table.scale[:, None, None] * self._error_quantiles
         status, reason = np.full(len(positions), OK, dtype=object), np.full(len(positions), "", dtype=object)
         question = Question(self.horizon, self.levels, self.season_lengths)
-        with np.errstate(all="ignore"):
-            for row in np.flatnonzero(~np.isfinite(quantiles).all(axis=(1, 2))):
-                forecast, used = fallback_forecast(trimmed(history.series(int(positions[row]))), question)
-                mean[row], quantiles[row], status[row] = forecast.mean, forecast.quantiles, FALLBACK
-                reason[row] = f"{used}, because {self._learner.kind}: {_why(table, int(row), self._plan.context)}"
+        for row in np.flatnonzero(~np.isfinite(quantiles).all(axis=(1, 2))):
+            forecast, used = fallback_forecast(trimmed(history.series(int(positions[row]))), question)
+            mean[row], quantiles[row], status[row] = forecast.mean, forecast.quantiles, FALLBACK
+            reason[row] = f"{used}, because {self._learner.kind}: {_why(table, int(row), self._plan.context)}"
         return ForecastFrame(history.frequency, self.name, self.levels, history.ids[positions], history.ends[positions], mean,
                              quantiles, status, reason)  # fmt: skip
 

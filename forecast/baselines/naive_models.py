@@ -118,7 +118,8 @@ def fallback_forecast(y: FloatArray, question: Question) -> tuple[LocalForecast,
     """
     for model in FALLBACK_CHAIN:
         try:
-            forecast = model.forecast(y, question)
+            with np.errstate(over="ignore", invalid="ignore"):
+                forecast = model.forecast(y, question)
         except TooShort:
             continue
         if np.isfinite(forecast.quantiles).all():

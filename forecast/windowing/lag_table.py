@@ -16,6 +16,7 @@ from forecast.core.arrays import FloatArray, IntArray
 from forecast.core.panel import Panel
 from forecast.windowing.calendar import calendar_features
 
+SHORTEST_CONTEXT = 24  # fewer rows make the scale a matter of luck
 REPEATS = 3  # how many seasons back the lags of a target step go
 
 
@@ -38,7 +39,7 @@ class LagPlan:
     @property
     def context(self) -> int:
         """Rows that are read up to an origin: no older row can change a forecast."""
-        return max(self.lags, *self.windows, *(REPEATS * m for m in self.season_lengths), self.season_length + 1, 8)
+        return max(self.lags, *self.windows, *(REPEATS * m for m in self.season_lengths), self.season_length + 1, SHORTEST_CONTEXT)
 
     @property
     def season_length(self) -> int:
@@ -72,8 +73,10 @@ class LagTable:
 
     @property
     def target(self) -> FloatArray:
-        """What a model learns: the residual, clipped. Shape [O, H]."""
-        return np.asarray(np.clip(self.residual, -self._plan.largest, self._plan.largest))
+        """What a model learns: the residual, clipped at `largest` * sqrt(seasons from base to target), as a random walk grows. Shape [O, H]."""
+        seasons = -(-np.arange(1, self._plan.horizon + 1) // self._plan.season_length)
+        bound = self._plan.largest * np.sqrt(seasons)
+        return np.asarray(np.clip(self.residual, -bound, bound))
 
     def features(self, step: int) -> FloatArray:
         """Returns the features of one step, 1...H, NaN where missing. Shape [O, F]."""
@@ -171,7 +174,7 @@ def _origin_features(
     """Lags, rolling means, level in units of the scale, share of observed rows, past and static covariates. Shape [O, ...]."""
     means = np.stack([_mean(context[:, :window]) for window in plan.windows], axis=1)
     observed = np.isfinite(context[:, : plan.lags])
-    values = np.concatenate([context[:, : plan.lags] - level, means - level, np.abs(level)], axis=1)
+    values = np.concatenate([context[:, : plan.lags] - level, means - level, level], axis=1)
     parts = [_scaled(values, scale, plan.largest),
              observed.mean(axis=1, keepdims=True), panel.past[at], panel.static[series]]  # fmt: skip
     names = [*(f"lag {lag}" for lag in range(plan.lags)), *(f"mean of {window}" for window in plan.windows), "level / scale", "observed",
