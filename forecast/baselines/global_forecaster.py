@@ -169,8 +169,8 @@ def drawn_origins(lengths: IntArray, season_length: int, most: int, seed: np.ran
         count = count * keep
     series = np.repeat(np.arange(len(lengths)), count)
     number = np.arange(len(series)) - np.repeat(np.cumsum(count) - count, count)
-    stretch = eligible[series] / count[series]
-    return series, first[series] + np.floor((number + seed.random(len(series))) * stretch).astype(np.int64)
+    low, high = (eligible[series] * edge // count[series] for edge in (number, number + 1))
+    return series, first[series] + low + np.floor(seed.random(len(series)) * (high - low)).astype(np.int64)
 
 
 def _quota(eligible: IntArray, most: int) -> int:

@@ -146,7 +146,7 @@ def _scale(context: FloatArray, plan: LagPlan) -> FloatArray:
 
 def _scaled(values: FloatArray, scale: FloatArray, largest: float) -> FloatArray:
     """Values in units of the scale, clipped; a scale of zero gives zeros, since it stands for no variation at all."""
-    divisor = np.where(scale > 0, scale, np.inf)[:, None]
+    divisor = np.where(scale == 0, np.inf, scale)[:, None]
     return np.asarray(np.clip(values / divisor, -largest, largest))
 
 

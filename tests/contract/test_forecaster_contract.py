@@ -176,7 +176,7 @@ def test_recipe_and_weights_rebuild_the_same_forecasts_bit_for_bit(name: str) ->
     recipe = json.loads(json.dumps(fitted(name).recipe()))
     rebuilt = BUILDS[recipe.pop("kind")](**recipe)
     weights = fitted(name).weights()
-    assert all(isinstance(array, np.ndarray) and array.dtype != object for array in weights.values())
+    assert all(array.dtype != object for array in weights.values())
     rebuilt.restore({key: array.copy() for key, array in weights.items()})
     assert same(rebuilt.predict(ordinary()), forecast_of_ordinary(name))
     assert rebuilt.recipe() == fitted(name).recipe()
