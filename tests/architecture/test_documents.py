@@ -47,6 +47,9 @@ def test_every_decision_is_in_the_list_of_decisions() -> None:
 @pytest.mark.timeout(600)
 def test_the_python_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = _fenced((ROOT / "README.md").read_text(), "python")
+    assert '"max_steps": 200' in example
     monkeypatch.chdir(ROOT)
-    exec(compile(example, "README.md", "exec"), {})
-    assert "q0.9" in capsys.readouterr().out
+    exec(compile(example.replace('"max_steps": 200', '"max_steps": 10'), "README.md", "exec"), {})
+    shown = capsys.readouterr().out
+    assert "007-barbecue-charcoal-3kg" in shown  # the forecasts
+    assert "seasonal_naive" in shown  # the leaderboard
