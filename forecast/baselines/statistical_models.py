@@ -172,6 +172,6 @@ STATISTICAL_MODELS = (
     StatisticalModel("auto_ets", auto_ets, "0.3 s per series of 700 rows with season 24", min_rows=7),
     StatisticalModel("auto_theta", auto_theta, "0.05 s per series of 700 rows", min_rows=5),
     StatisticalModel("dynamic_optimized_theta", dynamic_optimized_theta, "0.02 s per series of 700 rows", min_rows=5),
-    StatisticalModel("auto_arima", auto_arima, "seconds per series with season 24", min_rows=5, history_limit=1000),
+    StatisticalModel("auto_arima", auto_arima, "3 to 10 s per series of 700 rows with season 24", min_rows=5, history_limit=1000),
     StatisticalModel("mstl", mstl, "0.15 s per series of 700 rows with seasons 24 and 168", min_rows=7),
 )

@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from forecast.baselines.global_forecaster import drawn_origins
 from forecast.baselines.registry import BASELINES
+from forecast.baselines.ridge import RidgeLearner
 from forecast.baselines.trees import tree_arrays, tree_sum
 from forecast.core.errors import DataError, ModelError
 from forecast.core.forecast_frame import FALLBACK, OK
@@ -22,6 +23,7 @@ from forecast.core.forecaster import Forecaster
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
+from forecast.windowing.lag_table import lag_table
 
 GLOBAL = pytest.mark.parametrize("name", ["ridge", "hist_gradient_boosting"])
 
@@ -184,3 +186,20 @@ def test_more_series_than_origins_give_one_origin_each_to_some() -> None:
 def test_the_registry_imports_without_the_libraries_behind_it() -> None:
     script = "import sys, forecast.baselines.registry; print([m for m in ('statsforecast', 'sklearn', 'statsmodels') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_errors_for_the_quantiles_come_from_rows_that_the_model_has_not_seen() -> None:
+    panel = panel_of(rows=70, series=3)
+    forecaster = BASELINES["ridge"](horizon=3, levels=(0.1, 0.9), season_lengths=(24,), penalty=1e-9)
+    forecaster.fit(panel)  # fewer origins than features: inside the training part the error is zero
+    width = np.diff(forecaster.predict(panel).quantiles, axis=2)
+    assert width.min() > 2 * 1.28
+
+
+def test_not_one_bit_of_a_ridge_prediction_depends_on_how_many_series_come_along() -> None:
+    panel, learner, chance = panel_of(rows=60, series=300), RidgeLearner(0.01, 900), np.random.default_rng(0)
+    plan = learner.plan(2, (24,))
+    learner.fit(lag_table(panel, *drawn_origins(panel.lengths, 24, 900, chance), plan), chance)
+    together = learner.predict(lag_table(panel, np.arange(300), panel.lengths - 1, plan))
+    for chosen in (np.array([17]), np.arange(5), np.arange(250, 297)):
+        assert np.array_equal(learner.predict(lag_table(panel, chosen, panel.lengths[chosen] - 1, plan)), together[chosen])
