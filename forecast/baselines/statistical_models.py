@@ -1,7 +1,7 @@
 """The statistical models of statsforecast, one row of a table each, with the intervals that it has or should have.
 
 The library is called at its lowest level, one series at a time: its own loop over a panel stops at the first series that fails.
-Three of its intervals were found wrong and are computed here instead (tests show both): ETS uses the season count of the last
+Three of its intervals were found wrong and are computed here instead (tests show the first and the last): ETS uses the season count of the last
 step for all steps, the class-2 variance of a trend with season multiplies alpha into it, and Theta with an additive season counts
 the season itself as noise.
 """
