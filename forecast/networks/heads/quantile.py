@@ -15,6 +15,7 @@ from forecast.networks.interfaces import Head, HeadInput
 
 DEVIATION = math.sqrt(math.pi / 2)  # standard deviation over mean absolute value of a normal error
 _UNIT = math.log(math.e - 1)  # softplus(_UNIT) = 1
+MEDIAN_WEIGHT = 8.0  # the point forecast pays for the other levels in accuracy when all count the same (docs/log.md)
 
 
 def naive_gaps(levels: tuple[float, ...], horizon: int, season_length: int) -> Tensor:
@@ -48,8 +49,8 @@ def _sign(gap: float, level: float) -> float:
 class QuantileHead(Head):
     """Median = centre; the other levels at softplus gaps from it, which start as the seasonal naive's own.
 
-    Quantile loss of level q: 2 max(q (y - f), (q - 1) (y - f)), so that at q = 0.5 it is the absolute error; the loss is the mean
-    over the levels (Koenker & Bassett 1978, Econometrica 46(1)).
+    Quantile loss of level q: 2 max(q (y - f), (q - 1) (y - f)), so that at q = 0.5 it is the absolute error; the loss is a mean over
+    the levels in which the median counts MEDIAN_WEIGHT times (Koenker & Bassett 1978, Econometrica 46(1)).
 
     Args:
         levels: Ascending, between 0 and 1.
@@ -60,6 +61,7 @@ class QuantileHead(Head):
     signs: Tensor
     gaps: Tensor
     taus: Tensor
+    weights: Tensor
     masses: Tensor
 
     def __init__(self, *, levels: tuple[float, ...], horizon: int, season_length: int) -> None:
@@ -68,13 +70,15 @@ class QuantileHead(Head):
         self.register_buffer("signs", gap_signs(levels), persistent=False)
         self.register_buffer("gaps", naive_gaps(levels, horizon, season_length), persistent=False)
         self.register_buffer("taus", torch.tensor(levels), persistent=False)
+        weights = torch.tensor([MEDIAN_WEIGHT if level == 0.5 else 1.0 for level in levels])
+        self.register_buffer("weights", 2 * weights / weights.sum(), persistent=False)
         self.register_buffer("masses", _masses(levels), persistent=False)
 
     def loss(self, given: HeadInput, target: Tensor) -> Tensor:
-        """Returns the mean quantile loss over the levels, scaled units. Shape [B, O, H]."""
+        """Returns the weighted mean of the quantile losses, scaled units. Shape [B, O, H]."""
         scaled = (target - given.loc) / torch.where(given.scale > 0, given.scale, 1.0)
         error = scaled.to(given.centre.dtype)[..., None] - self._scaled(given)
-        return 2 * torch.maximum(self.taus * error, (self.taus - 1) * error).mean(dim=-1)
+        return torch.maximum(self.taus * error, (self.taus - 1) * error) @ self.weights
 
     def mean(self, given: HeadInput) -> Tensor:
         """Returns the mean of the distribution whose quantile function is linear between the levels and flat outside them."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from forecast.networks.heads.point import PointHead
-from forecast.networks.heads.quantile import DEVIATION, QuantileHead, gap_signs, naive_gaps
+from forecast.networks.heads.quantile import DEVIATION, MEDIAN_WEIGHT, QuantileHead, gap_signs, naive_gaps
 from forecast.networks.interfaces import HeadInput
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -27,7 +27,8 @@ def test_the_quantile_loss_of_three_levels_is_the_one_worked_by_hand() -> None:
     z = NormalDist().inv_cdf(0.9) * DEVIATION
     scaled = (13.0 - 10.0) / 2.0
     parts = [2 * 0.1 * (scaled + z), 2 * 0.5 * scaled, 2 * (0.9 * (scaled - z) if scaled > z else 0.1 * (z - scaled))]
-    assert head.loss(given, torch.full((1, 1, 1), 13.0, dtype=torch.float64)).item() == pytest.approx(sum(parts) / 3, rel=1e-6)
+    expected = (parts[0] + MEDIAN_WEIGHT * parts[1] + parts[2]) / (2 + MEDIAN_WEIGHT)
+    assert head.loss(given, torch.full((1, 1, 1), 13.0, dtype=torch.float64)).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_untrained_intervals_are_the_seasonal_naives_and_grow_with_every_full_season() -> None:
