@@ -76,6 +76,9 @@ class NeuralForecaster(Forecaster):
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
         self.check(history)
+        empty = np.add.reduceat(~np.isnan(history.y), history.offsets[:-1]) == 0 if len(history) else np.zeros(0, dtype=bool)
+        names = [str(uid) for uid in history.ids[empty][:5]]
+        require(not names, f"{self.name}: {int(empty.sum())} series have no observed value, among them {names}; leave them out")
         future = self.future_of(history, known_future)
         blocks = [b for some, _ in read_panel(self.network, history, history.lengths[:, None] - 1, future) for b in some]
         return self.frame_of(history, blocks)
