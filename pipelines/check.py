@@ -15,7 +15,7 @@ from forecast.core.errors import DataError, Offence
 from forecast.core.panel import Panel
 from forecast.factory import build_frequency, build_roles, future_source, history_source, static_source
 from forecast.storage.bundle_profile import training_profile
-from pipelines.console import Console
+from pipelines.console import Console, stamp_text
 
 Read = TypeVar("Read")
 _COLUMNS = ("file", "row", "series", "column", "value", "rule")
@@ -66,7 +66,7 @@ def show_summary(panel: Panel, console: Console) -> None:
         ("series", f"{len(panel):,}"),
         ("rows", f"{panel.rows:,}"),
         ("frequency", f"{panel.frequency.alias}, seasons {list(panel.frequency.season_lengths) or 'none'}"),
-        ("from, to", f"{profile['first']}, {profile['last']}"),
+        ("from, to", f"{stamp_text(profile['first'])}, {stamp_text(profile['last'])}"),
         ("rows of a series", f"{lengths.min():,} to {lengths.max():,}, median {int(np.median(lengths)):,}"),
         ("missing inside series", f"{profile['missing_share'] or 0:.2%}"),
         ("zeros", f"{profile['zero_share'] or 0:.2%}"),

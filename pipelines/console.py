@@ -108,6 +108,11 @@ def numbers(frame: pd.DataFrame, digits: int = 3) -> list[list[str]]:
     return [[_cell(value, digits) for value in row] for row in frame.itertuples(index=False, name=None)]
 
 
+def stamp_text(stamp: object) -> str:
+    """Returns a time stamp without the parts that are zero: `2026-05-03`, `2026-05-03 14:00:00`; whole-number time as it is."""
+    return str(stamp).removesuffix(".000000000").replace("T", " ").removesuffix(" 00:00:00")
+
+
 def _cell(value: Any, digits: int) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return "-"

@@ -27,7 +27,7 @@ from forecast.factory import build_forecaster
 from forecast.storage.sources.csv_source import CsvSource
 from forecast.storage.sources.parquet_source import ParquetSource
 from forecast.storage.sources.source import Source
-from pipelines.console import Console
+from pipelines.console import Console, stamp_text
 from pipelines.infer import infer_frequency
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".txt")
@@ -106,7 +106,10 @@ def show(report: QuickReport, request: QuickRequest, console: Console) -> None:
         ("series, rows", f"{len(panel):,}, {panel.rows:,}"),
         ("frequency", f"{panel.frequency.alias}{' (found in the data)' if report.found_frequency else ''}"),
         ("seasons", ", ".join(map(str, panel.frequency.season_lengths)) or "none"),
-        ("cutoff", str(pd.Series(cutoffs).max()) if same else f"each series' own end, {cutoffs.min()} to {cutoffs.max()}"),
+        (
+            "cutoff",
+            stamp_text(cutoffs[0]) if same else f"each series' own end, {stamp_text(cutoffs.min())} to {stamp_text(cutoffs.max())}",
+        ),
         ("model", frame.model),
         ("forecasts", f"{len(frame) * frame.horizon:,} rows" + (f", {fallbacks} series by fallback" if fallbacks else "")),
         ("seconds", f"{report.seconds:.1f}"),
