@@ -39,7 +39,7 @@ def test_a_good_file_becomes_typed_frozen_values(tmp_path: Path) -> None:
     assert (config.models[1].arguments, config.models[1].time_limit) == ({"window": 21}, 120.0)
     assert (config.seed, config.budget) == (3, 300.0)
     with pytest.raises(ValueError, match="frozen"):
-        config.seed = 4  # type: ignore[misc]
+        config.seed = 4
 
 
 def test_all_mistakes_are_reported_at_once_with_path_and_nearest_name(tmp_path: Path) -> None:
