@@ -41,19 +41,18 @@ _PLOTS = 2  # per model
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Benchmark:
-    """What a benchmark found. run_id: of the parent run in MLflow."""
+    """What a benchmark found. folder: where leaderboard and report are."""
 
     title: str
     panel: Panel
     evaluated: tuple[Evaluated, ...]
     board: pd.DataFrame
     significance: pd.DataFrame
-    run_id: str
     folder: Path
 
 
 def benchmark(config: Config, console: Console, title: str) -> Benchmark:
-    """Evaluates, compares, tracks and reports all models of a configuration.
+    """Evaluates, compares and reports all models of a configuration; `track` is the next step.
 
     Args:
         config: With data, task and models.
@@ -63,7 +62,6 @@ def benchmark(config: Config, console: Console, title: str) -> Benchmark:
     Raises:
         DataError: a breach of the input contract.
         GateError: no model has scores.
-        SinkError: the tracking store cannot be written; the leaderboard is in the output folder then.
     """
     require_sections(config, "benchmark", "task", "models")
     panel = read_panel(config.data)
@@ -79,8 +77,7 @@ def benchmark(config: Config, console: Console, title: str) -> Benchmark:
         reasons = "; ".join(f"{evaluation.model}: {evaluation.status}" for evaluation in evaluations[:5])
         raise GateError(f"none of {len(evaluations)} models has scores: {reasons}; see {config.output / LEADERBOARD}")
     write_report(config.output / REPORT, evaluations, panel, _report_text(config, title), baseline=baseline_name(config))
-    run_id = _track(config, panel, evaluated, title)
-    return Benchmark(title, panel, tuple(evaluated), board, significance, run_id, config.output)
+    return Benchmark(title, panel, tuple(evaluated), board, significance, config.output)
 
 
 def baseline_name(config: Config) -> str:
@@ -137,22 +134,26 @@ def _report_text(config: Config, title: str) -> ReportText:
     return ReportText(f"Benchmark: {title}", facts)
 
 
-def _track(config: Config, panel: Panel, evaluated: Sequence[Evaluated], title: str) -> str:
-    """Logs the benchmark as one parent run with one comparable child for each model; returns the parent's id."""
-    tracker = Tracker(Store.at(config.tracking.uri), config.tracking.experiment)
+def track(made: Benchmark, config: Config) -> str:
+    """Logs a benchmark as one parent run with one comparable child for each model; returns the parent's id.
+
+    Raises:
+        SinkError: the tracking store cannot be written; leaderboard and report are in the output folder all the same.
+    """
+    tracker, panel = Tracker(Store.at(config.tracking.uri), config.tracking.experiment), made.panel
     fingerprint, described = panel.fingerprint(), build_source(config.data.source).describe()
     parent = tracker.start_benchmark(
-        title, task=build_task(config), panel_fingerprint=fingerprint, configuration=to_yaml(resolved(config))
+        made.title, task=build_task(config), panel_fingerprint=fingerprint, configuration=to_yaml(resolved(config))
     )
-    tracker.log_panel(parent, title, fingerprint, described, context="benchmark")
-    for one in evaluated:
+    tracker.log_panel(parent, made.title, fingerprint, described, context="benchmark")
+    for one in made.evaluated:
         run = tracker.start_model(one.evaluation.model, parent=parent, parameters=one.recipe or one.section.model_dump(mode="json"))
         tracker.log_evaluation(run, one.evaluation)
         tracker.log_rows(run, one.curves)
         tracker.log_text(run, json.dumps(one.section.model_dump(mode="json"), indent=1), "model.json")
         _log_plots(tracker, run, panel, one.evaluation)
         tracker.finish(run, None if one.evaluation.ok else one.evaluation.status)
-    tracker.log_files(parent, [config.output / name for name in (LEADERBOARD, SIGNIFICANCE, REPORT)])
+    tracker.log_files(parent, [made.folder / name for name in (LEADERBOARD, SIGNIFICANCE, REPORT)])
     tracker.finish(parent)
     return parent
 

@@ -53,6 +53,7 @@ def demo(output: Path, console: Console, overrides: tuple[str, ...] = ()) -> Dem
         config = _config(shipped, output / name, tracking, overrides)
         done.append(benchmarks.benchmark(config, console, name))
         benchmarks.show(done[-1], console)
+        benchmarks.track(done[-1], config)
     result = done[-1]
     winner = result.board["model"].iloc[0]
     section = next(model for model in config.models if model.label == winner)

@@ -83,6 +83,7 @@ def benchmark(file: Path, overrides: Sequence[str]) -> None:
     console, config = Console("benchmark"), read_config(file, overrides)
     result = job.benchmark(config, console, file.stem)
     job.show(result, console)
+    job.track(result, config)
     console.result(f"report {result.folder / job.REPORT}; runs: {Store.at(config.tracking.uri).how_to_open()}")
 
 
