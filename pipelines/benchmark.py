@@ -30,8 +30,9 @@ from forecast.reporting.report import ReportText, write_report
 from forecast.tracking.code_version import code_version
 from forecast.tracking.store import Store
 from forecast.tracking.tracker import Tracker
-from pipelines.console import Console, numbers
+from pipelines.console import Console
 from pipelines.evaluations import Evaluated, evaluate_models
+from pipelines.tables import numbers
 
 LEADERBOARD, SIGNIFICANCE, REPORT = "leaderboard.csv", "significance.csv", "report.html"
 _METRICS_SHOWN = 3
@@ -103,30 +104,19 @@ def compare_all(evaluations: Sequence[Evaluation], baseline: str) -> pd.DataFram
 
 def show(result: Benchmark, console: Console) -> None:
     """Writes the leaderboard to stdout."""
-    metrics = result.evaluated[0].evaluation.task.metrics
-    first = metrics[0]
+    first, *others = result.evaluated[0].evaluation.task.metrics[:_METRICS_SHOWN]
+    board = result.board.assign(seconds=result.board["fit_seconds"] + result.board["predict_seconds"])
+    titles = {first: first, **{name: name for name in others}, "coverage_80": "80 % interval", f"rel_{first}": f"{first} / naive",
+              "beats_baseline": "series won", "seconds": "seconds", "peak_memory_mb": "MB"}  # fmt: skip
+    shown = [column for column in titles if column in board.columns]
     verdicts = dict(zip(result.significance["model"], result.significance["verdict"], strict=True))
-    shown = [
-        *metrics[:_METRICS_SHOWN],
-        "coverage_80",
-        f"rel_{first}",
-        "beats_baseline",
-        "fit_seconds",
-        "predict_seconds",
-        "peak_memory_mb",
-    ]
-    shown = [column for column in dict.fromkeys(shown) if column in result.board.columns]
-    titles = {"coverage_80": "80 % interval", "beats_baseline": "series won", "fit_seconds": "fit s", "predict_seconds": "predict s", "peak_memory_mb": "MB",
-              f"rel_{first}": f"{first} / naive"}  # fmt: skip
-    cells = numbers(result.board[shown])
     rows = [
         ["" if pd.isna(rank) else str(rank), model, *values, verdicts.get(model, "") if status == "ok" else status]
-        for rank, model, status, values in zip(
-            result.board["rank"], result.board["model"], result.board["status"], cells, strict=True
-        )
+        for rank, model, status, values in zip(board["rank"], board["model"], board["status"], numbers(board[shown]), strict=True)
     ]
-    headings = ["#", "model", *(titles.get(column, column) for column in shown), "than seasonal naive"]
-    console.table(result.title, headings, rows, right=["#", *headings[2:-1]])
+    headings = ["#", "model", *(titles[column] for column in shown), "than seasonal naive"]
+    spare = ["MB", *reversed(others), "series won", "80 % interval", "seconds"]
+    console.table(result.title, headings, rows, right=["#", *headings[2:-1]], spare=spare)
 
 
 def _report_text(config: Config, title: str) -> ReportText:

@@ -15,7 +15,8 @@ from forecast.core.errors import DataError, Offence
 from forecast.core.panel import Panel
 from forecast.factory import build_frequency, build_roles, future_source, history_source, static_source
 from forecast.storage.bundle_profile import training_profile
-from pipelines.console import Console, stamp_text
+from pipelines.console import Console
+from pipelines.tables import stamp_text
 
 Read = TypeVar("Read")
 _COLUMNS = ("file", "row", "series", "column", "value", "rule")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console as RichConsole
     from rich.progress import Progress
 
@@ -51,25 +50,37 @@ class Console:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        right: Sequence[str] = (),
+        spare: Sequence[str] = (),
+    ) -> None:
         """Writes a table to stdout.
 
         Args:
             title: Line above it.
             columns: Headings.
             rows: One value per column; text is shown as it is.
-            right: Columns of numbers.
+            right: Columns of numbers; they are never broken.
+            spare: Columns to leave out where the terminal is too narrow for all, least important first.
         """
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
+        from pipelines.tables import columns_that_fit
+
+        console, cells = _rich(sys.stdout), [[str(value) for value in row] for row in rows]
+        kept = columns_that_fit(columns, cells, console.width, spare)
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
+        for column in kept:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=column in right)
-        for row in rows:
-            table.add_row(*(Text(str(value)) for value in row))
-        _rich(sys.stdout).print(table)
+        for row in cells:
+            table.add_row(*(Text(cell) for column, cell in zip(columns, row, strict=True) if column in kept))
+        console.print(table)
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Progress | None]:
@@ -101,22 +112,6 @@ class Console:
             self._progress.console.print(line, markup=False, highlight=False)
         else:
             sys.stderr.write(f"{line}\n")
-
-
-def numbers(frame: pd.DataFrame, digits: int = 3) -> list[list[str]]:
-    """Returns the cells of a table as text: numbers with the given digits, `-` where there is none."""
-    return [[_cell(value, digits) for value in row] for row in frame.itertuples(index=False, name=None)]
-
-
-def stamp_text(stamp: object) -> str:
-    """Returns a time stamp without the parts that are zero: `2026-05-03`, `2026-05-03 14:00:00`; whole-number time as it is."""
-    return str(stamp).removesuffix(".000000000").replace("T", " ").removesuffix(" 00:00:00")
-
-
-def _cell(value: Any, digits: int) -> str:
-    if value is None or (isinstance(value, float) and value != value):
-        return "-"
-    return f"{value:,.{digits}f}" if isinstance(value, float) else str(value)
 
 
 def _short(value: object) -> str:

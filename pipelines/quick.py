@@ -27,8 +27,9 @@ from forecast.factory import build_forecaster
 from forecast.storage.sources.csv_source import CsvSource
 from forecast.storage.sources.parquet_source import ParquetSource
 from forecast.storage.sources.source import Source
-from pipelines.console import Console, stamp_text
+from pipelines.console import Console
 from pipelines.infer import infer_frequency
+from pipelines.tables import stamp_text
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".txt")
 
