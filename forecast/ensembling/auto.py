@@ -1,6 +1,6 @@
 """The default forecaster: a few different recurrent networks whose quantiles are averaged.
 
-The members differ in cell, loss and seed; each chooses its own number of training steps on the end of the training part.
+The members differ in cell and seed; each chooses its own number of training steps on the end of the training part.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class MemberSettings:
     dropout: float
 
 
-MEMBERS = (MemberSettings("gru", "level", 0.1), MemberSettings("lstm", "spread", 0.1))
+MEMBERS = (MemberSettings("gru", "both", 0.1), MemberSettings("lstm", "both", 0.1))
 
 
 @final

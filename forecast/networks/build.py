@@ -38,7 +38,7 @@ class NetworkSettings:
     hidden_size: int = 128
     layers: int = 3
     dropout: float = 0.1
-    loss_weight: LossWeight = "spread"
+    loss_weight: LossWeight = "both"
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:

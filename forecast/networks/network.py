@@ -16,7 +16,7 @@ from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
 
-LossWeight = Literal["spread", "level"]
+LossWeight = Literal["spread", "level", "both"]
 WEIGHT_CAP = 30.0
 
 
@@ -47,7 +47,7 @@ class Network(nn.Module):
         widths: Numbers of covariates.
         dropout: Of the embedded input and of the summary.
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
-            (like sMAPE).
+            (like sMAPE), `both` in the sum of the two.
     """
 
     covariate_loc: Tensor
@@ -55,7 +55,7 @@ class Network(nn.Module):
 
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
-        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "spread",
+        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both",
     ) -> None:  # fmt: skip
         super().__init__()
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
@@ -80,15 +80,21 @@ class Network(nn.Module):
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
         counted = ~torch.isnan(targets) & usable[..., None] & (given.scale > 0)
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
-        if self.loss_weight == "level":
-            unit = torch.maximum(gather_steps(scales.loc, batch.origins).abs(), gather_steps(scales.scale, batch.origins))[
-                ..., None
-            ]
-        else:
-            unit = batch.unit[:, None, None]
-        weight = torch.where(unit > 0, given.scale / torch.where(unit > 0, unit, 1.0), 0.0).clamp(max=WEIGHT_CAP)
-        weighted = each * torch.where(counted, weight, 0.0).to(each.dtype)
+        weight = self._weight(batch, scales)[..., None] * given.scale
+        weighted = each * torch.where(counted, weight.clamp(max=WEIGHT_CAP), 0.0).to(each.dtype)
         return weighted.sum() / counted.sum().clamp(min=1)
+
+    def _weight(self, batch: Batch, scales: Scales) -> Tensor:
+        """What an error of one data unit counts at each origin; 0 where there is no unit. Shape [B, O]."""
+        spread = _inverse(batch.unit)[:, None].expand(batch.origins.shape)
+        if self.loss_weight == "spread":
+            return spread
+        loc, scale = gather_steps(scales.loc, batch.origins), gather_steps(scales.scale, batch.origins)
+        level = _inverse(torch.maximum(loc.abs(), scale))
+        if self.loss_weight == "level":
+            return level
+        relative = level * batch.unit[:, None]  # how large the seasonal error is beside the level: differs from series to series
+        return spread * (1 + relative / relative.mean().clamp(min=1e-12))
 
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
         """Returns the forecasts from the batch's origins and the state after each row's last real step.
@@ -145,3 +151,8 @@ class Network(nn.Module):
         ):  # fmt: skip
             out.append(torch.nan_to_num((values - loc) / scale, nan=0.0).to(torch.float32))
         return out[0], out[1], out[2]
+
+
+def _inverse(x: Tensor) -> Tensor:
+    """1 / x, and 0 where x is 0."""
+    return torch.where(x > 0, 1 / torch.where(x > 0, x, 1.0), 0.0)

@@ -17,7 +17,7 @@ from forecast.neural.training import TrainingSettings
 def recurrent(
     *, encoder: EncoderName, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
     name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName = "quantile", lags: int | None = None,
-    hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "spread", max_steps: int = 400,
+    hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "both", max_steps: int = 400,
     validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
     budget: float | None = None, deterministic: bool = False, checkpoints: str | None = None,
