@@ -22,8 +22,9 @@ def test_the_demo_ends_with_a_champion_its_forecasts_and_the_way_to_see_all(tmp_
     frame = pd.read_parquet(place)
     assert (frame["unique_id"].nunique(), frame["step"].max(), len(frame)) == (60, 28, 60 * 28)
     assert str(frame["cutoff"].max())[:10] == "2026-05-03"
+    said = " ".join(done.out.split())  # a long path folds the lines of the table
     for text in ("champion", "mlflow ui --backend-store-uri sqlite:///", "60 series ="):
-        assert text in done.out
+        assert text in said
     assert len(list((tmp_path / "it is here").glob("*/report.html"))) == 2
     assert [line for line in done.err.splitlines() if not line.startswith("{")] == []
 
