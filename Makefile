@@ -43,7 +43,7 @@ units: $(STAMP)  ## The tests themselves
 	$(PYTEST) -q -n $(JOBS) --dist worksteal --ignore tests/architecture
 
 slow: $(STAMP)  ## Proofs that take long
-	$(PYTEST) -q -m slow --timeout 900
+	$(PYTEST) -q -n $(JOBS) -m slow --timeout 900
 
 format: $(STAMP)  ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix --quiet . || true
