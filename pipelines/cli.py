@@ -58,7 +58,7 @@ def quick(
     ds: Annotated[str, typer.Option("--time", metavar="COLUMN", help="Column of the time.")] = "ds",
     y: Annotated[str, typer.Option("--target", metavar="COLUMN", help="Column of the values.")] = "y",
     model: Annotated[str, typer.Option(help="auto, gru, seasonal_naive, ...")] = "auto",
-    budget: Annotated[str | None, typer.Option(metavar="TIME", help="Time that training may take: 90s, 5m.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="TIME", help="Time that training may take, 5m if not given.")] = None,
     levels: Annotated[str | None, typer.Option(help="Quantile levels: 0.1,0.5,0.9.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same forecasts.")] = 0,
 ) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import final
 
 from forecast.core.errors import ForecastError
+from forecast.core.quota import cpu_quota, memory_limit
 from forecast.tracking.code_version import code_version
 from forecast.tracking.store import Store, without_password
 from pipelines.console import Console
-from pipelines.quota import cpu_quota, memory_limit
 from pipelines.shipped import configurations, locate
 
 _LIBRARIES = (

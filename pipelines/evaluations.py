@@ -16,6 +16,7 @@ from typing import Any, final
 from forecast.config.sections import Config, ModelSection
 from forecast.core.errors import InputMissing
 from forecast.core.panel import Panel
+from forecast.core.quota import cpu_quota
 from forecast.evaluation.evaluation import Costs, Evaluation
 from forecast.evaluation.task import Task
 from forecast.factory import build_model, build_task
@@ -23,7 +24,6 @@ from forecast.tracking.code_version import code_version
 from forecast.tracking.rows import MetricRow
 from pipelines.child import CURVES, EVALUATE, RECIPE, write_job
 from pipelines.console import Console
-from pipelines.quota import cpu_quota
 from pipelines.workers import Outcome, Work, run_all
 
 FOLDER = "evaluations"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from pipelines.quota import cpu_quota
+from forecast.core.quota import cpu_quota
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt in glibc's malloc.h
 _LARGEST_INT = 2**31 - 1

@@ -32,6 +32,7 @@ from pipelines.infer import infer_frequency
 from pipelines.tables import stamp_text
 
 _PARQUET, _CSV = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".txt")
+DEFAULT_BUDGET = "5m"
 
 
 @final
@@ -167,12 +168,12 @@ def _arguments(request: QuickRequest, console: Console) -> dict[str, Any]:
     maker = find_model(request.model)
     taken = parameter_names(maker) if maker is not None else frozenset[str]()
     try:
-        given = {"seed": request.seed, "budget": seconds(request.budget) if request.budget is not None else None}
+        given = {"seed": request.seed, "budget": seconds(request.budget or DEFAULT_BUDGET)}
     except ValueError as error:
         raise UsageError(f"--budget: {error}") from error
-    if given["budget"] is not None and "budget" not in taken:
+    if request.budget is not None and "budget" not in taken:
         console.warn("the model has no budget", {"model": request.model})
-    return {name: value for name, value in given.items() if value is not None and name in taken}
+    return {name: value for name, value in given.items() if name in taken}
 
 
 def _write(frame: pd.DataFrame, output: Path) -> None:

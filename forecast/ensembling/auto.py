@@ -5,7 +5,6 @@ The members differ in cell and seed; each chooses its own number of training ste
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
@@ -17,6 +16,7 @@ from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
+from forecast.core.quota import cpu_quota
 from forecast.ensembling.members import train_members
 from forecast.networks.build import EncoderName
 from forecast.networks.network import LossWeight
@@ -59,7 +59,7 @@ class AutoForecaster(Forecaster):
     ) -> None:  # fmt: skip
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
-        self.workers, self.budget, self.sink = len(os.sched_getaffinity(0)), budget, sink
+        self.workers, self.budget, self.sink = cpu_quota(), budget, sink
         self.members = [self._member(number, settings) for number, settings in enumerate(MEMBERS)]
 
     def fit(self, panel: Panel) -> None:

@@ -14,9 +14,9 @@ from forecast.core.arrays import BoolArray, FloatArray, IntArray
 from forecast.core.errors import ModelError
 from forecast.core.forecast_frame import FALLBACK, ForecastFrame
 from forecast.core.panel import Panel
+from forecast.core.seasonal_error import seasonal_errors
 from forecast.evaluation.evaluation import Costs, Evaluation
 from forecast.evaluation.metrics import Outcome, score
-from forecast.evaluation.seasonal_error import seasonal_errors
 from forecast.evaluation.task import Task
 
 _EXAMPLES = 5

@@ -73,7 +73,7 @@ def build_network(
     season, size = (seasons[0] if seasons else 1), settings.hidden_size
     lags = settings.lags or default_lags(season_lengths)
     level_window = max([*(m for m in seasons if m <= lags), 4])
-    paths = NaivePaths(horizon=horizon, season_lengths=seasons, drift_window=level_window)
+    paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
     normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
     kind = PointHead if settings.head == "point" else QuantileHead
     head: Head = kind(levels=levels, horizon=horizon, season_length=season)

@@ -10,7 +10,9 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
-from forecast.networks.timeline import fill_forward, window_sum
+from forecast.networks.timeline import fill_forward, shifted, window_sum
+
+CYCLES = 4  # seasons whose phases are averaged
 
 
 class Paths(NamedTuple):
@@ -22,20 +24,22 @@ class Paths(NamedTuple):
 
 @final
 class NaivePaths:
-    """Last observed value; last observed value of each phase of each season; last value plus drift.
+    """Last observed value; last observed value of each phase of each season; mean of each phase of the shortest season; last value
+    plus drift; level.
 
-    The drift is the difference of two neighbouring windows' levels over their distance, per step.
+    The level is the mean of the last window, the drift the difference of two neighbouring windows' levels over their distance. The
+    mean of a phase is that of its last CYCLES values, each filled as the seasonal naive fills it.
 
     Args:
         horizon: H.
-        season_lengths: Seasons, in steps; each needs `season` rows of lead.
-        drift_window: Distance of the two levels; 0 for no drift path.
+        season_lengths: Seasons, in steps, shortest first; each needs `season` rows of lead.
+        level_window: Steps of the level.
     """
 
-    def __init__(self, *, horizon: int, season_lengths: tuple[int, ...], drift_window: int) -> None:
-        self.horizon, self.season_lengths, self.drift_window = horizon, season_lengths, drift_window
-        self.count = 1 + len(season_lengths) + int(drift_window > 0)
-        self.lead = max([*season_lengths, 2 * drift_window, 1]) - 1
+    def __init__(self, *, horizon: int, season_lengths: tuple[int, ...], level_window: int) -> None:
+        self.horizon, self.season_lengths, self.level_window = horizon, season_lengths, level_window
+        self.count = 3 + len(season_lengths) + int(bool(season_lengths))
+        self.lead = max([*season_lengths, *(CYCLES * m for m in season_lengths[:1]), 2 * level_window, 1]) - 1
         self.first = 1 if season_lengths else 0  # the path that an untrained network follows
 
     def __call__(self, y: Tensor, lead: int, origins: Tensor) -> Paths:
@@ -48,17 +52,23 @@ class NaivePaths:
         """
         seen = ~torch.isnan(y)
         values = torch.where(seen, y, 0.0)
+        steps = torch.arange(1, self.horizon + 1, device=y.device)
         last, available = self._season(values, seen, 1, lead, origins)
-        paths, there = [last], [available]
+        paths, there = [last], [available[..., 0]]
         for season in self.season_lengths:
             path, found = self._season(values, seen, season, lead, origins)
             paths.append(torch.where(found, path, last))
-            there.append(found.any(dim=-1, keepdim=True).expand_as(found))
-        if self.drift_window:
-            slope, known = self._slope(values, seen, lead, origins)
-            paths.append(last + slope[..., None] * torch.arange(1, self.horizon + 1, device=y.device))
-            there.append((available[..., 0] & known)[..., None].expand_as(last))
-        return Paths(torch.stack(paths, dim=2), torch.stack([t[..., 0] for t in there], dim=2))
+            there.append(found.any(dim=-1))
+        if self.season_lengths:
+            mean, found = self._season_mean(values, seen, self.season_lengths[0], lead, origins)
+            paths.append(torch.where(found, mean, last))
+            there.append(found.any(dim=-1))
+        level, slope, both = self._level_and_slope(values, seen, lead, origins)
+        any_level = ~torch.isnan(level)
+        paths.append(last + slope[..., None] * steps)
+        paths.append(torch.where(any_level, level, last[..., 0])[..., None].expand_as(last))
+        there += [available[..., 0] & both, available[..., 0] & any_level]
+        return Paths(torch.stack(paths, dim=2), torch.stack(there, dim=2))
 
     def _season(self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor) -> tuple[Tensor, Tensor]:
         """Value of each step's phase, one season back or more, [B, O, H], and whether one was observed, [B, O, H]."""
@@ -68,11 +78,23 @@ class NaivePaths:
         flat = index.flatten(1)
         return filled.gather(1, flat).view_as(index), found.gather(1, flat).view_as(index)
 
-    def _slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor]:
-        """Change of the level per step [B, O], and whether both levels have an observation [B, O]."""
-        width = self.drift_window
+    def _season_mean(self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of the last CYCLES values of each step's phase, [B, O, H], and whether one was observed, [B, O, H]."""
+        filled, found = fill_forward(values, seen, season)
+        total = torch.stack([shifted(torch.where(found, filled, 0.0), cycle * season) for cycle in range(CYCLES)]).sum(dim=0)
+        count = torch.stack([shifted(found.to(values.dtype), cycle * season) for cycle in range(CYCLES)]).sum(dim=0)
+        phase = torch.arange(self.horizon, device=values.device) % season
+        index = (origins + lead - season + 1)[..., None] + phase
+        flat = index.flatten(1)
+        number = count.gather(1, flat).view_as(index)
+        return total.gather(1, flat).view_as(index) / number.clamp(min=1), number > 0
+
+    def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""
+        width = self.level_window
         total, count = window_sum(values, width), window_sum(seen.to(values.dtype), width)
         level = total / count.clamp(min=1)  # column c is the window that ends at column c + width - 1 of y
         now = origins + lead - width + 1
-        both = (count.gather(1, now) > 0) & (count.gather(1, now - width) > 0)
-        return (level.gather(1, now) - level.gather(1, now - width)) / width, both
+        here, before = count.gather(1, now) > 0, count.gather(1, now - width) > 0
+        slope = (level.gather(1, now) - level.gather(1, now - width)) / width
+        return torch.where(here, level.gather(1, now), torch.nan), slope, here & before

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from forecast.core.arrays import IntArray
 from forecast.core.panel import Panel
+from forecast.core.seasonal_error import seasonal_errors
 from forecast.networks.interfaces import Batch
-from forecast.windowing.segments import SegmentReader, Segments, seasonal_error
+from forecast.windowing.segments import SegmentReader, Segments
 
 
 @final
@@ -56,9 +57,7 @@ class SegmentBatches(IterableDataset[Batch]):
         self.series = np.flatnonzero(panel.lengths > 1)
         self.lengths = panel.lengths
         self.steps = int(min(plan.steps, max(int(self.lengths.max()) - 1, 1)))
-        error = seasonal_error(panel.y, panel.offsets, plan.season_length)
-        if plan.season_length > 1:
-            error = np.where(np.isnan(error), seasonal_error(panel.y, panel.offsets, 1), error)
+        error = seasonal_errors(panel, panel.ends[:, None], plan.season_length).absolute[:, 0]
         self.unit = torch.from_numpy(np.nan_to_num(error))
 
     def __iter__(self) -> Iterator[Batch]:

@@ -76,28 +76,3 @@ class SegmentReader:
         count = self.observed[before] - self.observed[begin]
         total = self.absolute[before] - self.absolute[begin]
         return Segments(y, known, past, panel.static[series], np.stack([count, total / np.maximum(count, 1)], axis=1))
-
-
-def seasonal_error(y: FloatArray, offsets: IntArray, season_length: int) -> FloatArray:
-    """Mean absolute seasonal difference of each series, the denominator of MASE.
-
-    For one series: mean of |y[t] - y[t - m]| over the t where both are observed.
-
-    Args:
-        y: Observations of all series end to end, data units, NaN where missing. Shape [rows].
-        offsets: Start of each series in y, followed by the number of rows. Shape [N + 1].
-        season_length: m, in steps. 1 gives the error of the naive forecast.
-
-    Returns:
-        One value per series, data units. NaN where no pair is observed; 0.0 for a constant series. Shape [N].
-
-    Source: Hyndman & Koehler (2006), International Journal of Forecasting 22(4).
-    """
-    difference = np.full(len(y), np.nan)
-    difference[season_length:] = np.abs(y[season_length:] - y[:-season_length]) if len(y) > season_length else np.nan
-    position = np.arange(len(y)) - np.repeat(offsets[:-1], np.diff(offsets))
-    counted = ~np.isnan(difference) & (position >= season_length)
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[counted]
-    total = np.bincount(owner, weights=difference[counted], minlength=len(offsets) - 1)
-    count = np.bincount(owner, minlength=len(offsets) - 1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -167,7 +167,7 @@ def _network(
     normaliser: Normaliser | None = None, encoder: Encoder | None = None, head: Head | None = None, memory: bool = False
 ) -> Network:
     torch.manual_seed(0)
-    paths = NaivePaths(horizon=HORIZON, season_lengths=(SEASON,), drift_window=SEASON)
+    paths = NaivePaths(horizon=HORIZON, season_lengths=(SEASON,), level_window=SEASON)
     cells = encoder or FusedRecurrent(cell="gru", inputs=HIDDEN, hidden_size=HIDDEN)
     top = head or QuantileHead(levels=LEVELS, horizon=HORIZON, season_length=SEASON)
     scales = normaliser or WindowedSpread(season_length=SEASON, level_window=SEASON, spread_window=8)

@@ -16,7 +16,7 @@ from forecast.core.panel import Panel
 from forecast.evaluation.backtest import blind_backtest, evaluate, peak_memory_mb, refuse_look_ahead
 from forecast.evaluation.tally import truth_after
 from forecast.evaluation.task import Anchor, Refit, Task
-from tests.unit.evaluation.test_seasonal_error import by_loop
+from tests.unit.core.test_seasonal_error import by_loop
 from tests.unit.evaluation.worlds import LEVELS, Peeking, Repeat, Spoiled, panel_of, random_panel
 
 NAN = np.nan

@@ -49,7 +49,7 @@ def _loop(seen: Floats, season: int) -> tuple[float, float]:
 
 
 def test_naive_paths_equal_a_plain_loop() -> None:
-    paths, y, steps = NaivePaths(horizon=6, season_lengths=(4,), drift_window=5), random_y(3, 30), 30
+    paths, y, steps = NaivePaths(horizon=6, season_lengths=(4,), level_window=5), random_y(3, 30), 30
     lead = torch.full((3, paths.lead), torch.nan, dtype=torch.float64)
     origins = torch.arange(steps).expand(3, -1)
     values, available = paths(torch.cat([lead, y], dim=1), paths.lead, origins)
@@ -65,12 +65,27 @@ def test_naive_paths_equal_a_plain_loop() -> None:
                 phase = seen[(t + 1 + step) % 4 :: 4]
                 known = phase[np.isfinite(phase)]
                 np.testing.assert_allclose(values[row, t, 1, step], known[-1] if len(known) else observed[-1])
+                cycles = [_last_known(seen, t + 1 + step - 4 * back) for back in range(step // 4 + 1, step // 4 + 5)]
+                known_cycles = [value for value in cycles if value is not None]
+                np.testing.assert_allclose(values[row, t, 2, step], np.mean(known_cycles) if known_cycles else observed[-1])
             before, now = seen[max(t - 9, 0) : max(t - 4, 0)], seen[max(t - 4, 0) :]
             drifts = np.isfinite(before).any() and np.isfinite(now).any() and t >= 5
-            assert available[row, t, 2] == drifts
+            assert available[row, t, 3] == drifts
             if drifts:
                 slope = (np.nanmean(now) - np.nanmean(before)) / 5
-                np.testing.assert_allclose(values[row, t, 2], observed[-1] + slope * np.arange(1, 7))
+                np.testing.assert_allclose(values[row, t, 3], observed[-1] + slope * np.arange(1, 7))
+            assert available[row, t, 4] == np.isfinite(now).any()
+            if available[row, t, 4]:
+                np.testing.assert_allclose(values[row, t, 4], np.nanmean(now))
+
+
+def _last_known(seen: Floats, t: int) -> float | None:
+    """The value at t or, where missing, the last one of its phase before it."""
+    while t >= 0:
+        if t < len(seen) and np.isfinite(seen[t]):
+            return float(seen[t])
+        t -= 4
+    return None
 
 
 def test_window_sums_recover_from_a_spike() -> None:

@@ -20,7 +20,6 @@ from forecast.storage import bundle_files
 from forecast.storage.bundle import BundleInfo, load_bundle, save_bundle
 from forecast.storage.bundle_files import canonical_json, sha256
 from forecast.storage.bundle_profile import compare_ids, training_profile
-from forecast.storage.bundle_source import FolderModelSource
 from forecast.storage.bundle_weights import decode_weights, encode_weights
 from forecast.storage.manifest import FORMAT, Manifest, migrate
 from tests.unit.storage.toy_forecaster import LastPlusBias, rebuild_toy
@@ -279,10 +278,3 @@ def test_the_profile_of_nothing_can_be_saved() -> None:
     empty = training_profile(panel_of().take(np.array([], dtype=np.int64)))
     assert (empty["series"], empty["scales"], empty["first"]) == (0, None, None)
     canonical_json(empty, "test")
-
-
-def test_a_folder_source_gives_the_forecaster_and_a_version_that_changes_with_the_bytes(tmp_path: Path) -> None:
-    info = save(tmp_path / "b")
-    forecaster, version = FolderModelSource(tmp_path / "b", rebuild_toy).fetch()
-    assert forecaster.predict(panel_of()).horizon == 3
-    assert version == f"bundle:{info.digest[:12]}"

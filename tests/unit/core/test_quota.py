@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.quota import cpu_quota, memory_limit
+from forecast.core.quota import cpu_quota, memory_limit
 
 
 @pytest.mark.parametrize(("text", "cpus"), [("100000 100000", 1), ("150000 100000", 1), ("50000 100000", 1), ("max 100000", None)])

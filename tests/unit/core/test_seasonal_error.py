@@ -8,7 +8,7 @@ from utilsforecast import losses
 
 from forecast.core.errors import UsageError
 from forecast.core.panel import Panel
-from forecast.evaluation.seasonal_error import seasonal_errors
+from forecast.core.seasonal_error import seasonal_errors
 from tests.unit.evaluation.worlds import panel_of, random_panel
 
 NAN = np.nan
