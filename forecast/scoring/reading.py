@@ -146,11 +146,23 @@ def _columns(frame: pd.DataFrame, names: tuple[str, ...], file: str) -> pd.DataF
 
 
 def _future(inputs: Inputs, roles: Roles, table: Placed, cutoff: int, horizon: int) -> pd.DataFrame:
-    """Known covariates of the horizon, and those of the gap of series that ended early where the table has them."""
+    """Known covariates of the horizon, and those of the gap of series that ended early where the table has them.
+
+    What the table itself says of the horizon counts too, as in a backfilled date; where both have a row, the file of the future does.
+    """
     columns = ("unique_id", "ds", *roles.known)
+    own = table.where((table.ordinals > cutoff) & (table.ordinals <= cutoff + horizon))
     if inputs.known_future is None:
-        chosen = table.where((table.ordinals > cutoff) & (table.ordinals <= cutoff + horizon))
-        return chosen.rows[list(columns)]
+        return own.rows[list(columns)]
     file = inputs.known_future.describe()
     rows = place(_columns(inputs.known_future.read("future"), columns, file), inputs.frequency, file)
-    return rows.where(rows.ordinals <= cutoff + horizon).rows
+    given = rows.where(rows.ordinals <= cutoff + horizon)
+    alone = own.where(~_also_in(own, given))
+    return pd.concat([alone.rows[list(columns)], given.rows], ignore_index=True) if len(alone.rows) else given.rows
+
+
+def _also_in(mine: Placed, other: Placed) -> BoolArray:
+    """Which rows have a series and step that another table has too. Shape [rows of mine]."""
+    codes, _ = coded_ids(pd.concat([mine.rows["unique_id"], other.rows["unique_id"]], ignore_index=True))
+    keys = pd.MultiIndex.from_arrays([codes, np.concatenate([mine.ordinals, other.ordinals])])
+    return np.asarray(keys[: len(mine.rows)].isin(keys[len(mine.rows) :]), dtype=np.bool_)

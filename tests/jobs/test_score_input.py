@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +256,19 @@ def test_covariates_of_later_rows_serve_where_there_is_no_table_of_their_own(tmp
     run_score(request(tmp_path / "rows", pd.concat([history, later]), roles=PROMO))
     own, rows = (pd.read_parquet(published(tmp_path / name)) for name in ("own", "rows"))
     pd.testing.assert_frame_equal(own, rows, check_exact=True)
+
+
+def test_a_backfilled_date_takes_the_horizons_covariates_from_the_history_where_the_future_begins_later(tmp_path: Path) -> None:
+    history = _with_promo(["a", "b"])
+    backfill = LAST_DAY.date() - timedelta(days=3)  # its horizon lies partly in the history, partly in the table of the future
+    asked = request(tmp_path / "both", history, roles=PROMO, future=_future(["a", "b"]))
+    report = run_score(replace(asked, run_date=backfill))
+    assert report.counts["ok"] == 2
+    everything = pd.concat([history.drop(columns="y"), _future(["a", "b"])])
+    asked = request(tmp_path / "one", history, roles=PROMO, future=everything)
+    run_score(replace(asked, run_date=backfill))
+    both, one = (next((tmp_path / name).glob("run_date=*/forecasts.parquet")) for name in ("both", "one"))
+    pd.testing.assert_frame_equal(pd.read_parquet(both), pd.read_parquet(one), check_exact=True)
 
 
 def test_covariates_beyond_the_horizon_change_no_byte(tmp_path: Path) -> None:
