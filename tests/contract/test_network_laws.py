@@ -9,6 +9,7 @@ import torch
 
 from forecast.networks.build import EncoderName, HeadName, NetworkSettings, build_network
 from forecast.networks.interfaces import Batch
+from forecast.networks.network import Network
 from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
 
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
@@ -130,15 +131,45 @@ def test_a_series_of_zeros_is_forecast_as_exactly_zero() -> None:
     assert (prediction.quantiles == 0).all()
 
 
-def test_an_untrained_network_forecasts_a_periodic_series_exactly() -> None:
-    settings = NetworkSettings(lags=12, hidden_size=8)
+def _seasonal_naive(head: HeadName) -> Network:
+    """An untrained network that follows the path of the shortest season alone."""
+    settings = NetworkSettings(lags=12, hidden_size=8, head=head)
     network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), widths=WIDTHS).eval()
     with torch.no_grad():
-        network.decoder.out.bias.view(HORIZON, -1)[:, 1] = 50.0  # type: ignore[union-attr, operator]  # the seasonal path alone
+        network.decoder.out.bias.view(HORIZON, -1)[:, 1] = 50.0  # type: ignore[union-attr, operator]
+    return network
+
+
+def test_an_untrained_network_forecasts_a_periodic_series_exactly() -> None:
     y = torch.tensor([[1.0, 5.0, 2.0, 8.0] * 10], dtype=torch.float64)
-    prediction, _ = Reader(network, y).whole()
+    prediction, _ = Reader(_seasonal_naive("quantile"), y).whole()
     expected = torch.tensor([1.0, 5.0, 2.0, 8.0, 1.0, 5.0], dtype=torch.float64)
     torch.testing.assert_close(prediction.quantiles[0, -1, :, 1], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_loss_compares_step_h_of_an_origin_with_the_value_h_steps_later() -> None:
+    y = torch.tensor([[1.0, 5.0, 2.0, 8.0] * 10] * 2, dtype=torch.float64)
+    network = _seasonal_naive("point")
+    batch = _learnable(Reader(network, y), STEPS - HORIZON)
+    settled = batch._replace(origins=batch.origins[:, 8:])
+    assert network.loss(settled).item() < 1e-4
+    shifted = settled._replace(y=torch.cat([settled.y[:, : network.lead + settled.steps], y[:, STEPS - HORIZON - 1 : -1]], dim=1))
+    assert network.loss(shifted).item() > 1e-2
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_known_covariate_of_a_later_step_moves_that_step_of_the_forecast_alone(encoder: EncoderName) -> None:
+    reader = Reader(random_network(encoder), random_y(2, STEPS))
+    zero, last = reader.network.initial_state(2), torch.full((2, 1), STEPS - 1)
+    before, _ = reader.read(zero, 0, STEPS, last)
+    for step in range(1, HORIZON + 1):
+        original = reader.known
+        reader.known = original.clone()
+        reader.known[:, STEPS - 1 + step] += 1.0
+        after, _ = reader.read(zero, 0, STEPS, last)
+        reader.known = original
+        moved = (before.mean != after.mean).all(dim=0)[0]
+        assert moved.tolist() == [number == step for number in range(1, HORIZON + 1)]
 
 
 def test_targets_that_are_missing_or_beyond_the_end_do_not_count() -> None:
