@@ -18,7 +18,7 @@ from forecast.networks.network import Network
 
 @final
 class ForecastingModule(pl.LightningModule):
-    """Trains a network with AdamW, linear warm-up and cosine decay; skips and counts steps whose loss is not finite.
+    """Trains a network with AdamW, linear warm-up and cosine decay; skips and counts steps whose loss or gradient is not finite.
 
     The random numbers of a step depend on the seed and the step alone, so that a run that is resumed continues bitwise.
 
@@ -48,16 +48,12 @@ class ForecastingModule(pl.LightningModule):
         """Seeds the random numbers of this step."""
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """Returns the loss of the batch; None, which makes Lightning skip the step, where it is not finite."""
-        loss = self.network.loss(batch)
-        if not torch.isfinite(loss):
-            self.skipped_steps += 1
-            return None
-        return loss
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Returns the loss of the batch."""
+        return self.network.loss(batch)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clears the gradients of a step in which one of them is not finite, and counts it."""
+        """Clears the gradients of a step in which one of them is not finite, as after a loss that is not, and counts the step."""
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if gradients and not torch.isfinite(torch.stack([g.sum() for g in gradients])).all():
             self.skipped_steps += 1

@@ -9,7 +9,6 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from forecast.networks.interfaces import Normaliser, Scales
 from forecast.networks.timeline import gather_steps, window_sum
@@ -73,6 +72,4 @@ class WindowedSpread(Normaliser):
         before_count, before_mean = statistics[:, :1], statistics[:, 1:]
         count = before_count + seen.cumsum(dim=1)
         mean = (before_mean * before_count + torch.where(seen, absolute, 0.0).cumsum(dim=1)) / count.clamp(min=1)
-        mean, count = (pad(x, (1, 0)) for x in (mean, count))
-        mean[:, :1], count[:, :1] = before_mean, before_count
-        return mean[:, 1:], torch.stack([count[:, -1], mean[:, -1]], dim=1)
+        return mean, torch.stack([count[:, -1], mean[:, -1]], dim=1)

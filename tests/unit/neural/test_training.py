@@ -209,3 +209,19 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoints_and_ends_bitwise_the_sa
     assert taken[0] == 3, "the first phase goes on after its third step"
     for name, value in whole.weights().items():
         np.testing.assert_array_equal(cut.weights()[name], value)
+
+
+def test_segments_reach_from_the_first_row_to_the_last() -> None:
+    panel, network = ragged_panel(), _network()
+    plan = training.plan_of(network, panel, quick(stride=1).training)
+    firsts, lasts = set[float](), set[float]()
+    rows = replace(panel, y=np.arange(panel.rows, dtype=float))  # a value says which row it is
+    batches = SegmentBatches(rows, plan)
+    for number in range(60):
+        batch = batches.batch(number)
+        firsts |= set(batch.y[:, plan.lead].tolist())
+        lasts |= set(np.nanmax(batch.y.numpy(), axis=1))
+    learnable = np.flatnonzero(panel.lengths > 1)
+    assert firsts >= set(panel.offsets[learnable].astype(float))
+    assert lasts >= set((panel.offsets[learnable + 1] - 1).astype(float))
+    assert max(firsts - set(panel.offsets.astype(float))) > 0, "segments also begin inside a series"
