@@ -21,6 +21,7 @@ from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
 from forecast.evaluation.task import Task
 from forecast.storage.bundle import LoadedBundle, load_bundle
+from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.source import Source
 
 __all__ = [
@@ -167,10 +168,16 @@ def read_panel(data: DataSection) -> Panel:
     """
     static = static_source(data)
     table = None if static is None else static.read("static")
-    return Panel.from_frame(history_source(data).read("history"), build_frequency(data), build_roles(data), table)
+    rows = history_source(data).read("history")
+    with naming_rows(rows):
+        return Panel.from_frame(rows, build_frequency(data), build_roles(data), table)
 
 
 def read_future(data: DataSection) -> KnownFuture | None:
     """Returns the known covariates after the history; None where the section names none."""
     future = future_source(data)
-    return None if future is None else KnownFuture.from_frame(future.read("future"), build_frequency(data), data.roles.known)
+    if future is None:
+        return None
+    rows = future.read("future")
+    with naming_rows(rows):
+        return KnownFuture.from_frame(rows, build_frequency(data), data.roles.known)

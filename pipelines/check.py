@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from forecast.config.sections import Config
 from forecast.core.errors import DataError, Offence
 from forecast.core.panel import Panel
-from forecast.factory import build_frequency, build_roles, future_source, history_source, static_source
+from forecast.factory import build_frequency, build_roles, future_source, history_source, read_future, static_source
 from forecast.storage.bundle_profile import training_profile
+from forecast.storage.sources.evidence import naming_rows
 from pipelines.console import Console
 from pipelines.tables import stamp_text
 
@@ -28,8 +30,6 @@ def check(config: Config) -> Panel:
     Raises:
         DataError: with the offences of all tables; its exit code is that of the first error.
     """
-    from forecast.core.known_future import KnownFuture
-
     data, frequency = config.data, build_frequency(config.data)
     errors: list[DataError] = []
     static, future = static_source(data), future_source(data)
@@ -37,9 +37,10 @@ def check(config: Config) -> Panel:
     rows = _try(lambda: history_source(data).read("history"), errors)
     panel = None
     if rows is not None and (table is not None or static is None):
-        panel = _try(lambda: Panel.from_frame(rows, frequency, build_roles(data), table), errors)
+        with_roles = build_roles(data)
+        panel = _try(lambda: _named(rows, lambda: Panel.from_frame(rows, frequency, with_roles, table)), errors)
     if future is not None:
-        known = _try(lambda: KnownFuture.from_frame(future.read("future"), frequency, data.roles.known), errors)
+        known = _try(lambda: read_future(data), errors)
         if known is not None and panel is not None and config.task is not None:
             horizon, checked = config.task.horizon, panel
             _try(lambda: known.require(checked.ids, checked.ends + 1, horizon), errors)
@@ -52,7 +53,7 @@ def show_offences(error: DataError, console: Console) -> None:
     """Writes the offences that an error kept to stdout, one row each."""
     if error.offences:
         rows = [[_text(value) for value in _cells(offence)] for offence in error.offences]
-        console.table(f"{error.total} offences", _COLUMNS, rows, right=["row"])
+        console.table(f"{error.total} offence{'s' if error.total != 1 else ''}", _COLUMNS, rows, right=["row"])
 
 
 def show_summary(panel: Panel, console: Console) -> None:
@@ -87,6 +88,11 @@ def _try(read: Callable[[], Read], errors: list[DataError]) -> Read | None:
     except DataError as error:
         errors.append(error)
         return None
+
+
+def _named(rows: pd.DataFrame, build: Callable[[], Read]) -> Read:
+    with naming_rows(rows):
+        return build()
 
 
 def _joined(errors: list[DataError]) -> DataError:

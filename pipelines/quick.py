@@ -25,6 +25,7 @@ from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
 from forecast.factory import build_forecaster
 from forecast.storage.sources.csv_source import CsvSource
+from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.parquet_source import ParquetSource
 from forecast.storage.sources.source import Source
 from pipelines.console import Console
@@ -137,7 +138,8 @@ def _read_panel(request: QuickRequest) -> Panel:
     frequency = Frequency.parse(request.frequency, seasons) if request.frequency else infer_frequency(frame, seasons)
     static = None if request.static is None else _source(request.static, request.columns, None).read("static")
     columns = () if static is None else tuple(name for name in static.columns if name != "unique_id")
-    return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns), static)
+    with naming_rows(frame):
+        return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns), static)
 
 
 def _read_future(request: QuickRequest, panel: Panel) -> KnownFuture | None:

@@ -67,11 +67,15 @@ class ConfigError(ForecastError):
 
 
 class DataError(ForecastError):
-    """Data that break the input contract; `offences` names rows, columns, values and rules, `total` counts all of them."""
+    """Data that break the input contract; `offences` names rows, columns, values and rules, `total` counts all of them.
+
+    `message` says what is wrong; the text of the error is the message and the first offences.
+    """
 
     exit_code = 65
 
     def __init__(self, message: str, offences: Sequence[Offence] = (), total: int | None = None) -> None:
+        self.message = message
         self.offences = tuple(offences)
         self.total = len(self.offences) if total is None else total
         lines = [message, *(f"  {offence}" for offence in self.offences[:EXAMPLES_SHOWN])]

@@ -5,20 +5,23 @@ It must not decide what an offence is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import NoReturn, final
 
 import numpy as np
+import pandas as pd
 
 from forecast.core.arrays import BoolArray, IntArray
 from forecast.core.errors import DataError, Offence
 
 OFFENCES_KEPT = 1000
+_ROWS = "rows of the files"  # key of a frame's attributes
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Origin:
     """Which rows came from which file.
 
@@ -56,3 +59,41 @@ def refuse(origin: Origin, bad: BoolArray, column: str, values: Sequence[object]
     rows, total = np.flatnonzero(bad)[:OFFENCES_KEPT], int(bad.sum())
     offences = [origin.offence(int(row), column, value, rule) for row, value in zip(rows, values, strict=False)]
     raise DataError(f"column {column!r}: {total} rows break the rule {rule!r}; {advice}", offences, total)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Where the rows of a frame came from: row r is row `table[r]` of the whole table."""
+
+    origin: Origin
+    table: IntArray
+
+
+def remember_rows(frame: pd.DataFrame, origin: Origin, table: IntArray) -> pd.DataFrame:
+    """Returns the frame, which knows from now on that its row r is row `table[r]` of the files; later rows are in none."""
+    frame.attrs[_ROWS] = _Rows(origin, table)
+    return frame
+
+
+@contextmanager
+def naming_rows(frame: pd.DataFrame) -> Iterator[None]:
+    """Makes a DataError about rows of a frame that a source has read say which rows of which files they are.
+
+    Raises:
+        DataError: the one of the block, in terms of the files where the frame remembers them.
+    """
+    try:
+        yield
+    except DataError as error:
+        rows = frame.attrs.get(_ROWS)
+        if not isinstance(rows, _Rows):
+            raise
+        raise type(error)(error.message, [_placed(offence, rows) for offence in error.offences], error.total) from error
+
+
+def _placed(offence: Offence, rows: _Rows) -> Offence:
+    if offence.row is None or offence.file is not None or offence.row >= len(rows.table):
+        return offence
+    file, row = rows.origin.place(int(rows.table[offence.row]))
+    return replace(offence, file=file, row=row)

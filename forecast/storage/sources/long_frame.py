@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from forecast.core.arrays import AnyArray
 from forecast.core.errors import DataError
-from forecast.storage.sources.evidence import Origin
+from forecast.storage.sources.evidence import Origin, remember_rows
 from forecast.storage.sources.plan import ReadPlan
 from forecast.storage.sources.policies import apply_duplicates, apply_gaps
 from forecast.storage.sources.typed_columns import ids_of, numbers_of, stamps_of
@@ -40,9 +40,10 @@ def long_frame(tables: Mapping[str, pa.Table], plan: ReadPlan, first_row: int) -
     origin = Origin.of(list(tables), [len(table) for table in tables.values()], first_row)
     if "ds" in columns:
         frame = apply_duplicates(frame, plan.duplicates, origin)
+    read = frame.index.to_numpy(dtype=np.int64)
     if "y" in columns:
-        frame = apply_gaps(frame, plan.gaps, plan.grid, origin)
-    return frame.reset_index(drop=True)
+        frame = apply_gaps(frame, plan.gaps, plan.grid, origin)  # puts the rows that it adds at the end
+    return remember_rows(frame.reset_index(drop=True), origin, read)
 
 
 def _typed(table: pa.Table, plan: ReadPlan, origin: Origin) -> dict[str, AnyArray]:
