@@ -11,7 +11,7 @@ from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink
 from forecast.networks.build import EncoderName, HeadName, NetworkSettings
 from forecast.networks.network import LossWeight
 from forecast.neural.forecaster import NeuralForecaster
-from forecast.neural.training import TrainingSettings
+from forecast.neural.training import Precision, TrainingSettings
 
 
 def recurrent(
@@ -20,7 +20,8 @@ def recurrent(
     hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "both", max_steps: int = 400,
     validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
-    budget: float | None = None, deterministic: bool = False, checkpoints: str | None = None,
+    budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
+    checkpoints: str | None = None,
 ) -> Forecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings."""
     return NeuralForecaster(
@@ -31,7 +32,7 @@ def recurrent(
             max_steps=max_steps, validate_every=validate_every, learning_rate=learning_rate, weight_decay=weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
             stride=stride, seed=seed, budget=budget,
-            deterministic=deterministic,
+            deterministic=deterministic, precision=precision,
         ),
     )  # fmt: skip
 

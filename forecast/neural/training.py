@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 import pytorch_lightning as pl
@@ -29,6 +29,8 @@ from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan, to_batch
 from forecast.neural.module import ForecastingModule
 from forecast.windowing.segments import SegmentReader
+
+Precision = Literal["32-true", "bf16-mixed"]
 
 VALIDATION_SERIES = 512
 PACE_STEPS = 8
@@ -45,7 +47,8 @@ class TrainingSettings:
     max_steps without validation. learning_rate, weight_decay, warm_up, average_decay: see ForecastingModule. clip_norm: Largest
     norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything. budget: Seconds that the training may
     take; fewer steps are taken where it is short, so that the weights then depend on the machine. None for as many as it takes.
-    deterministic: Refuse kernels whose result may differ from run to run; those of the processor never do.
+    deterministic: Refuse kernels whose result may differ from run to run; those of the processor never do. precision: `bf16-mixed`
+    multiplies matrices in bfloat16, which is faster where the machine has instructions for it and slower where not.
     """
 
     max_steps: int = 400
@@ -61,6 +64,7 @@ class TrainingSettings:
     seed: int = 0
     budget: float | None = None
     deterministic: bool = False
+    precision: Precision = "32-true"
 
 
 @final
@@ -191,6 +195,7 @@ def run(
         trainer = pl.Trainer(
             max_steps=steps, accelerator="auto", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks, deterministic=settings.deterministic,
+            precision=settings.precision,
         )  # fmt: skip
         data = SegmentData(panel, plan_of(network, panel, settings), first)
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)

@@ -225,3 +225,14 @@ def test_segments_reach_from_the_first_row_to_the_last() -> None:
     assert firsts >= set(panel.offsets[learnable].astype(float))
     assert lasts >= set((panel.offsets[learnable + 1] - 1).astype(float))
     assert max(firsts - set(panel.offsets.astype(float))) > 0, "segments also begin inside a series"
+
+
+def test_training_in_mixed_precision_ends_near_training_in_full_precision() -> None:
+    panel, full, mixed = ragged_panel(), quick(), quick(precision="bf16-mixed")
+    full.fit(panel)
+    mixed.fit(panel)
+    name = "decoder.out.weight"
+    assert not np.array_equal(full.weights()[name], mixed.weights()[name])
+    assert mixed.weights()[name].dtype == np.float32
+    reference = full.predict(panel).quantiles
+    np.testing.assert_allclose(mixed.predict(panel).quantiles, reference, rtol=0.05, atol=0.5)
