@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 Facts: TypeAlias = Mapping[str, object]
 
@@ -88,10 +88,28 @@ class Console:
         if not sys.stderr.isatty():
             yield None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=_rich(sys.stderr), transient=True) as bar:
+        with self._bar(what, total, TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bar:
+            yield bar
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Shows on a terminal that something runs whose end is not known, and for how long."""
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.progress import SpinnerColumn, TextColumn
+
+        with self._bar(what, None, SpinnerColumn(), TextColumn("{task.description}")):
+            yield
+
+    @contextmanager
+    def _bar(self, what: str, total: int | None, *columns: ProgressColumn) -> Iterator[Progress]:
+        """A line on stderr that is gone afterwards; events go above it."""
+        from rich.progress import Progress, TimeElapsedColumn
+
+        with Progress(*columns, TimeElapsedColumn(), console=_rich(sys.stderr), transient=True) as bar:
             bar.add_task(what, total=total)
             self._progress = bar
             try:

@@ -92,7 +92,8 @@ def quick(request: QuickRequest, console: Console) -> QuickReport:
         request.model, horizon=request.horizon, levels=request.levels, season_lengths=panel.frequency.season_lengths,
         arguments=_arguments(request, console),
     )  # fmt: skip
-    forecaster.fit(panel)
+    with console.working(f"training {forecaster.name}"):
+        forecaster.fit(panel)
     console.note("model fitted", {"model": forecaster.name, "seconds": round(time.perf_counter() - started, 1)})
     frame = forecaster.predict(panel, future)
     _write(frame.to_frame(), request.output)

@@ -56,7 +56,8 @@ def train(config: Config, console: Console) -> Trained:
     panel = read_panel(config.data)
     console.note("panel read", {"series": len(panel), "rows": panel.rows})
     folder = config.output / FOLDER
-    outcome = _fit(config, panel, folder)
+    with console.working(f"training {config.models[0].label}"):
+        outcome = _fit(config, panel, folder)
     console.note("model trained", {"model": config.models[0].label, "seconds": round(outcome.seconds, 1)})
     version = _register(config, panel, folder, outcome)
     console.note("model registered", {"model": version.name, "version": version.version})
