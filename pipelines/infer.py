@@ -14,6 +14,7 @@ import pandas as pd
 from forecast.core.arrays import AnyArray, IntArray
 from forecast.core.errors import DataError
 from forecast.core.frequency import INTEGER_ALIAS, Frequency
+from forecast.core.series_ids import coded_ids
 
 _ENOUGH = 0.5  # share of neighbours that must be one step apart: gaps are allowed, a grid of gaps is not
 _NANOSECONDS = {"D": 86_400_000_000_000, "h": 3_600_000_000_000, "min": 60_000_000_000, "s": 1_000_000_000}
@@ -34,7 +35,7 @@ def infer_frequency(frame: pd.DataFrame, season_lengths: tuple[int, ...] | None 
     stamps = frame["ds"].to_numpy()
     if np.issubdtype(stamps.dtype, np.integer):
         return Frequency.parse(INTEGER_ALIAS, season_lengths)
-    codes = pd.factorize(frame["unique_id"])[0]
+    codes = coded_ids(frame["unique_id"])[0]
     order = np.lexsort((stamps, codes))
     steps = np.diff(stamps[order].astype("datetime64[ns]").astype(np.int64))[np.diff(codes[order]) == 0]
     steps = steps[steps > 0]

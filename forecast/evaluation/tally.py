@@ -15,6 +15,7 @@ from forecast.core.errors import ModelError
 from forecast.core.forecast_frame import FALLBACK, ForecastFrame
 from forecast.core.panel import Panel
 from forecast.core.seasonal_error import seasonal_errors
+from forecast.core.series_ids import coded_ids
 from forecast.evaluation.evaluation import Costs, Evaluation
 from forecast.evaluation.metrics import Outcome, score
 from forecast.evaluation.task import Task
@@ -44,7 +45,7 @@ def truth_after(panel: Panel, positions: IntArray, cutoffs: IntArray, horizon: i
 
 def in_order(frame: ForecastFrame) -> ForecastFrame:
     """Returns the forecasts ordered by series and cutoff."""
-    codes, _ = pd.factorize(frame.ids, sort=True)
+    codes, _ = coded_ids(pd.Series(frame.ids))
     return frame.take(np.lexsort((frame.cutoffs, codes)))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from forecast.core.arrays import AnyArray, BoolArray, IntArray
 from forecast.core.errors import DataError
 from forecast.core.frequency import Frequency
+from forecast.core.series_ids import coded_ids
 from forecast.storage.sources.evidence import OFFENCES_KEPT, Origin
 from forecast.storage.sources.plan import Duplicates, Gaps
 
@@ -25,7 +26,7 @@ def apply_duplicates(frame: pd.DataFrame, policy: Duplicates, origin: Origin) ->
     Raises:
         DataError: the policy is `error` and a pair comes twice.
     """
-    codes, stamps = pd.factorize(frame["unique_id"])[0], frame["ds"].to_numpy().astype(np.int64)
+    codes, stamps = coded_ids(frame["unique_id"])[0], frame["ds"].to_numpy().astype(np.int64)
     order = _order(codes, stamps)
     again = np.zeros(len(frame), dtype=np.bool_)  # in the order by series and time: the same pair as the row before
     again[1:] = (np.diff(codes[order]) == 0) & (np.diff(stamps[order]) == 0)
@@ -56,7 +57,7 @@ def apply_gaps(frame: pd.DataFrame, policy: Gaps, grid: Frequency | None, origin
     """
     if policy == "missing" or grid is None or not len(frame):
         return frame
-    codes, ids = pd.factorize(frame["unique_id"])
+    codes, ids = coded_ids(frame["unique_id"])
     ordinals, _ = grid.ordinals(frame["ds"].to_numpy())  # the panel refuses what is off the grid
     order = _order(codes, ordinals)
     inside = np.diff(codes[order]) == 0

@@ -120,3 +120,14 @@ def test_a_whole_series_has_no_gaps_on_its_own_grid(alias: str) -> None:
 def test_a_row_of_many_files_goes_back_to_its_own() -> None:
     origin = Origin.of(["a", "empty", "b"], [3, 0, 2], first_row=2)
     assert [origin.place(row) for row in range(5)] == [("a", 2), ("a", 3), ("a", 4), ("b", 2), ("b", 3)]
+
+
+def test_ids_that_differ_only_after_a_nul_are_two_series_for_every_policy() -> None:
+    day = pd.Timestamp("2026-01-01")
+    frame = pd.DataFrame({"unique_id": ["a\0b", "a\0c"], "ds": [day, day], "y": [1.0, 2.0]})
+    origin = Origin.of(["f"], [2], 0)
+    policies: tuple[Duplicates, ...] = ("error", "last", "mean")
+    for policy in policies:
+        assert apply_duplicates(frame, policy, origin)["y"].tolist() == [1.0, 2.0]
+    later = frame.assign(ds=[day, day + pd.Timedelta(days=3)])
+    assert len(apply_gaps(later, "zero", Frequency.parse("D"), origin)) == 2
