@@ -6,7 +6,6 @@ import torch
 
 
 def describe_device() -> str:
-    """Returns the accelerator that Lightning would take, or the processors and the number of torch's threads."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name(0)} (CUDA {torch.version.cuda}), torch {torch.__version__}"
-    return f"processors, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    """Returns that networks run on the processors, with torch's threads, and which accelerator stays unused."""
+    idle = f"; {torch.cuda.get_device_name(0)} is not used yet" if torch.cuda.is_available() else ""
+    return f"processors, {torch.get_num_threads()} threads, torch {torch.__version__}{idle}"

@@ -70,7 +70,7 @@ class NeuralForecaster(Forecaster):
         loc, scale = covariate_scales(panel)
         network.covariate_loc.copy_(torch.from_numpy(loc))
         network.covariate_scale.copy_(torch.from_numpy(scale))
-        self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints)
+        self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
         self._network = network
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:

@@ -123,7 +123,12 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
 
 
 def train(
-    network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None = None, checkpoints: Path | None = None
+    network: Network,
+    panel: Panel,
+    settings: TrainingSettings,
+    sink: MetricSink | None = None,
+    checkpoints: Path | None = None,
+    identity: str = "",
 ) -> int:
     """Trains the network in place on all rows of the panel and leaves it with the averaged weights.
 
@@ -133,6 +138,7 @@ def train(
         settings: How.
         sink: Where the validation curve is reported.
         checkpoints: Folder for checkpoints; a training of the same panel and settings that was interrupted goes on from there.
+        identity: What else makes a training this one: text that differs where networks differ.
 
     Returns:
         The number of steps taken.
@@ -147,7 +153,7 @@ def train(
     kept = None
     if checkpoints is not None:
         every = settings.validate_every or settings.max_steps
-        kept = Checkpoints.of(checkpoints, every, panel, f"{settings!r}|{network}")
+        kept = Checkpoints.of(checkpoints, every, panel, f"{settings!r}|{identity}")
     start = copy.deepcopy(network.state_dict())
     steps = settings.max_steps
     held_back = panel.until(panel.ends - network.horizon)
@@ -160,6 +166,10 @@ def train(
     module = _phase(network, panel, settings, steps, [], kept, "learn")
     network.load_state_dict(module.average)
     network.eval()
+    if module.skipped_steps:
+        logging.getLogger(__name__).warning("%d of %d training steps were skipped: not finite", module.skipped_steps, steps)
+        if sink is not None:
+            sink.log("skipped_steps", module.skipped_steps, steps)
     return steps
 
 
@@ -193,7 +203,7 @@ def run(
     first = int(torch.load(resume, weights_only=True)["global_step"]) if resume is not None else 0
     with quiet():
         trainer = pl.Trainer(
-            max_steps=steps, accelerator="auto", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            max_steps=steps, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks, deterministic=settings.deterministic,
             precision=settings.precision,
         )  # fmt: skip

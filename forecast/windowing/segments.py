@@ -32,21 +32,27 @@ class Segments(NamedTuple):
 class SegmentReader:
     """Cuts segments out of a panel.
 
-    observed, absolute: number of observed values and sum of |y| before each flat row, running over the whole panel. They serve
-    differences inside one series only. Shape [rows + 1].
+    observed, absolute: number of observed values and sum of |y| / peak before each flat row, running over the whole panel. They
+    serve differences inside one series only; measured in its own peak, no series is too large or too small for its neighbours.
+    Shape [rows + 1].
+    peak: largest |y| of each series, data units; 1 where nothing but 0 was observed. Shape [N].
     """
 
     panel: Panel
     observed: FloatArray
     absolute: FloatArray
+    peak: FloatArray
 
     @classmethod
     def of(cls, panel: Panel) -> SegmentReader:
         """Returns the reader of a panel."""
         seen = ~np.isnan(panel.y)
+        size = np.where(seen, np.abs(panel.y), 0.0)
+        largest = np.maximum.reduceat(size, panel.offsets[:-1]) if len(panel) else np.zeros(0)
+        peak = np.where(largest > 0, largest, 1.0)
         zero = np.zeros(1)
         counts = np.concatenate([zero, np.cumsum(seen, dtype=np.float64)])
-        return cls(panel, counts, np.concatenate([zero, np.cumsum(np.where(seen, np.abs(panel.y), 0.0))]))
+        return cls(panel, counts, np.concatenate([zero, np.cumsum(size / np.repeat(peak, panel.lengths))]), peak)
 
     def read(self, series: IntArray, first: IntArray, *, lead: int, steps: int, horizon: int) -> Segments:
         """Returns the segments whose step 0 is row `first[b]` of series `series[b]`.
@@ -74,5 +80,5 @@ class SegmentReader:
         past = np.where(ahead_inside[:, :steps, None], panel.past[ahead[:, :steps]], np.nan)
         before = begin + np.clip(first, 0, length)
         count = self.observed[before] - self.observed[begin]
-        total = self.absolute[before] - self.absolute[begin]
-        return Segments(y, known, past, panel.static[series], np.stack([count, total / np.maximum(count, 1)], axis=1))
+        mean = (self.absolute[before] - self.absolute[begin]) / np.maximum(count, 1) * self.peak[series]
+        return Segments(y, known, past, panel.static[series], np.stack([count, mean], axis=1))

@@ -236,3 +236,47 @@ def test_training_in_mixed_precision_ends_near_training_in_full_precision() -> N
     assert mixed.weights()[name].dtype == np.float32
     reference = full.predict(panel).quantiles
     np.testing.assert_allclose(mixed.predict(panel).quantiles, reference, rtol=0.05, atol=0.5)
+
+
+def test_networks_that_differ_in_anything_never_meet_each_others_checkpoints(tmp_path: Path) -> None:
+    panel = ragged_panel()
+    changes: list[dict[str, object]] = [{}, {"loss_weight": "level"}, {"levels": (0.2, 0.5, 0.8)}, {"seed": 3}]
+    for change in changes:
+        quick("gru", **({"checkpoints": str(tmp_path)} | change)).fit(panel)
+    assert len(list(tmp_path.iterdir())) == len(changes)
+
+
+def test_a_training_that_was_finished_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, first, second = ragged_panel(), quick(checkpoints=str(tmp_path)), quick(checkpoints=str(tmp_path))
+    first.fit(panel)
+    trained = [0]
+    original = Network.loss
+
+    def counted(self: Network, batch: Batch) -> torch.Tensor:
+        trained[0] += self.training
+        return original(self, batch)
+
+    monkeypatch.setattr(Network, "loss", counted)
+    second.fit(panel)
+    assert trained[0] == 0
+    for name, value in first.weights().items():
+        np.testing.assert_array_equal(second.weights()[name], value)
+
+
+def test_skipped_steps_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[tuple[str, float]] = []
+
+    class Reported:
+        def log(self, name: str, value: float, step: int) -> None:
+            reported.append((name, value))
+
+    original, calls = Network.loss, [0]
+
+    def once_nan(self: Network, batch: Batch) -> torch.Tensor:
+        calls[0] += 1
+        loss = original(self, batch)
+        return loss * torch.nan if calls[0] == 2 else loss
+
+    monkeypatch.setattr(Network, "loss", once_nan)
+    quick(sink=Reported(), validate_every=0).fit(ragged_panel())
+    assert ("skipped_steps", 1) in reported
