@@ -5,7 +5,6 @@ It must not know what kind of regression it drives.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import final
 
@@ -23,6 +22,7 @@ from forecast.core.forecast_frame import FALLBACK, OK, ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
+from forecast.core.panel_schema import panel_schema
 from forecast.windowing.lag_table import LagTable, lag_table
 
 BLOCK = 1024  # series predicted together: bounds memory, changes no bit
@@ -65,7 +65,7 @@ class GlobalForecaster(Forecaster):
         seed = np.random.default_rng(self.seed)
         self._error_quantiles = self._calibrated(panel, seed)
         self._learn(panel, seed)
-        self._schema = _schema(panel)
+        self._schema = panel_schema(panel)
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns one forecast per series; the chain seasonal naive, naive, mean where a context has no two values to compare.
@@ -76,7 +76,10 @@ class GlobalForecaster(Forecaster):
             DataError: known covariates missing inside the horizon.
         """
         require(self._schema is not None, f"{self.name} is not fitted: call fit, or restore its weights")
-        require(_schema(history) == self._schema, f"{self.name} was fitted on {self._schema}, the history has {_schema(history)}")
+        require(
+            panel_schema(history) == self._schema,
+            f"{self.name} was fitted on {self._schema}, the history has {panel_schema(history)}",
+        )
         refuse_unobserved(history, self.name)
         known = np.zeros((len(history), self.horizon, 0))
         if history.roles.known:
@@ -180,12 +183,6 @@ def _quota(eligible: IntArray, most: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if np.minimum(eligible, middle).sum() <= most else (low, middle - 1)
     return low
-
-
-def _schema(panel: Panel) -> str:
-    """Frequency and covariates, as a text that two panels share if a model may go from one to the other."""
-    roles = panel.roles
-    return json.dumps({"frequency": panel.frequency.alias, "known": roles.known, "past": roles.past, "static": roles.static})
 
 
 def _why(table: LagTable, row: int, context: int) -> str:

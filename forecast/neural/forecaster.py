@@ -18,12 +18,13 @@ from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
+from forecast.core.panel_schema import panel_schema, roles_in
 from forecast.networks.build import NetworkSettings, build_network
 from forecast.networks.network import Network, Widths
 from forecast.neural.inference import Block, read_panel
 from forecast.neural.training import TrainingSettings, train
 
-_WIDTHS = "covariate_widths"
+_SCHEMA = "schema"
 
 
 @final
@@ -51,6 +52,7 @@ class NeuralForecaster(Forecaster):
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
         self._network: Network | None = None
+        self._schema = ""
 
     @property
     def network(self) -> Network:
@@ -66,12 +68,13 @@ class NeuralForecaster(Forecaster):
     def fit(self, panel: Panel) -> None:
         """Trains a new network; the last H targets of each series choose the number of steps. See `Forecaster.fit`."""
         torch.manual_seed(self.training.seed)
-        network = self._new_network(Widths(len(panel.roles.known), len(panel.roles.past), len(panel.roles.static)))
+        schema = panel_schema(panel)
+        network = self._new_network(schema)
         loc, scale = covariate_scales(panel)
         network.covariate_loc.copy_(torch.from_numpy(loc))
         network.covariate_scale.copy_(torch.from_numpy(scale))
         self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
-        self._network = network
+        self._network, self._schema = network, schema
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
@@ -98,31 +101,34 @@ class NeuralForecaster(Forecaster):
                 "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
 
     def weights(self) -> Weights:
-        """Returns the network's tensors and the numbers of covariates that they belong to."""
+        """Returns the network's tensors and the schema of the panels that they belong to (JSON as bytes)."""
         arrays = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
-        return {**arrays, _WIDTHS: np.array(self.network.widths, dtype=np.int64)}
+        return {**arrays, _SCHEMA: np.frombuffer(self._schema.encode(), dtype=np.uint8).copy()}
 
     def restore(self, weights: Weights) -> None:
         """Takes trained weights back; see `Forecaster.restore`."""
-        require(_WIDTHS in weights, f"{self.name}: the weights do not say which covariates they were trained with")
-        network = self._new_network(Widths(*(int(w) for w in weights[_WIDTHS])))
+        require(_SCHEMA in weights, f"{self.name}: the weights do not say which frequency and covariates they were trained with")
+        schema = np.asarray(weights[_SCHEMA], dtype=np.uint8).tobytes().decode()
+        network = self._new_network(schema)
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        found = {name: tuple(value.shape) for name, value in weights.items() if name != _WIDTHS}
+        found = {name: tuple(value.shape) for name, value in weights.items() if name != _SCHEMA}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
-        self._network = network.eval()
+        self._network, self._schema = network.eval(), schema
 
-    def _new_network(self, widths: Widths) -> Network:
+    def _new_network(self, schema: str) -> Network:
+        roles = roles_in(schema)
+        widths = Widths(len(roles.known), len(roles.past), len(roles.static))
         return build_network(
             self.settings, horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, widths=widths
         )
 
     def check(self, panel: Panel) -> None:
-        """Raises ModelError unless the panel has the covariates of training."""
-        found = Widths(len(panel.roles.known), len(panel.roles.past), len(panel.roles.static))
-        trained = self.network.widths
-        require(found == trained, f"{self.name} was trained with {trained}, the panel has {found}: give the same covariate columns")
+        """Raises ModelError unless the panel has the frequency and the covariates of training."""
+        require(self._network is not None, f"{self.name} is not fitted; call fit or restore first")
+        found = panel_schema(panel)
+        require(found == self._schema, f"{self.name} was trained on {self._schema}, the panel has {found}: give the same columns")
 
     def future_of(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
         """Returns the known covariates of the H steps after each series' end; None for a panel without them. Shape [N, H, K]."""

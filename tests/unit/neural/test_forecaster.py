@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from forecast.core.errors import ModelError
-from forecast.core.panel import Panel
+from forecast.core.frequency import Frequency
+from forecast.core.panel import Panel, Roles
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
 from forecast.storage.bundle_weights import encode_weights
@@ -82,8 +83,20 @@ def test_known_covariates_of_the_horizon_change_the_forecast(fitted: NeuralForec
 
 
 def test_a_panel_without_the_covariates_of_training_is_refused(fitted: NeuralForecaster) -> None:
-    with pytest.raises(ModelError, match="give the same covariate columns"):
+    with pytest.raises(ModelError, match="give the same columns"):
         fitted.predict(_longer(covariates=False))
+
+
+def test_a_panel_of_another_frequency_or_with_another_covariate_in_its_place_is_refused(fitted: NeuralForecaster) -> None:
+    panel = _longer()
+    weekly = replace(panel, frequency=Frequency.parse("W-MON"))
+    renamed = replace(panel, roles=Roles(known=("price",)))
+    restored = quick(fitted.settings.encoder)
+    restored.restore(fitted.weights())
+    for forecaster in (fitted, restored):
+        for wrong in (weekly, renamed):
+            with pytest.raises(ModelError, match="was trained on"):
+                forecaster.predict(wrong, future_of(wrong))
 
 
 def test_restored_in_a_new_process_every_network_forecasts_the_same_bytes(tmp_path: Path) -> None:
@@ -104,7 +117,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(fitted: NeuralForecaster) -
     weights = dict(fitted.weights())
     with pytest.raises(ModelError, match=r"decoder\.out\.bias"):
         other.restore({name: value for name, value in weights.items() if name != "decoder.out.bias"})
-    with pytest.raises(ModelError, match="which covariates"):
+    with pytest.raises(ModelError, match="which frequency and covariates"):
         other.restore({})
 
 

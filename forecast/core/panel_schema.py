@@ -1,0 +1,19 @@
+"""What a model must find again in a panel that it forecasts: the frequency and the names of the covariates. It must not know values."""
+
+from __future__ import annotations
+
+import json
+
+from forecast.core.panel import Panel, Roles
+
+
+def panel_schema(panel: Panel) -> str:
+    """Returns frequency and covariates as a text that two panels share if a model may go from one to the other."""
+    roles = panel.roles
+    return json.dumps({"frequency": panel.frequency.alias, "known": roles.known, "past": roles.past, "static": roles.static})
+
+
+def roles_in(schema: str) -> Roles:
+    """Returns the covariates of a schema."""
+    found = json.loads(schema)
+    return Roles(tuple(found["known"]), tuple(found["past"]), tuple(found["static"]))
