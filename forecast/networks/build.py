@@ -14,6 +14,7 @@ from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import QuantileHead
 from forecast.networks.interfaces import Encoder, Head
+from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.network import LossWeight, Network, Widths
 from forecast.networks.normalisers.windowed_spread import WindowedSpread
@@ -30,6 +31,7 @@ class NetworkSettings:
 
     encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons. hidden_size: Of the embedded input and
     of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the summary. loss_weight: See `Network`.
+    mixer: Hidden width of the LocalMixer; 0 for none.
     """
 
     encoder: EncoderName = "gru"
@@ -39,6 +41,7 @@ class NetworkSettings:
     layers: int = 3
     dropout: float = 0.1
     loss_weight: LossWeight = "both"
+    mixer: int = 32
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -81,5 +84,10 @@ def build_network(
         summary=2 * size, horizon=horizon, outputs=paths.count + head.width, known=widths.known, first_path=paths.first
     )
     encoder = build_encoder(settings.encoder, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
+    mixer = None
+    if settings.mixer:
+        mixer = LocalMixer(
+            paths=paths.count, summary=2 * size, horizon=horizon, outputs=paths.count + head.width, hidden=settings.mixer
+        )
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
-                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight)  # fmt: skip
+                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer)  # fmt: skip

@@ -10,9 +10,10 @@ from typing import NamedTuple, final
 import torch
 from torch import Tensor
 
-from forecast.networks.timeline import fill_forward, shifted, window_sum
+from forecast.networks.timeline import fill_forward, window_sum
 
-CYCLES = 4  # seasons whose phases are averaged
+CYCLES = 4  # values of a phase that become paths and are averaged, at most
+LONGEST_PATH = 672  # rows: a long season has fewer
 
 
 class Paths(NamedTuple):
@@ -24,11 +25,11 @@ class Paths(NamedTuple):
 
 @final
 class NaivePaths:
-    """Last observed value; last observed value of each phase of each season; mean of each phase of the shortest season; last value
-    plus drift; level.
+    """Last observed value; the last values of each phase of each season, one path for each, and their mean; last value plus drift;
+    level.
 
-    The level is the mean of the last window, the drift the difference of two neighbouring windows' levels over their distance. The
-    mean of a phase is that of its last CYCLES values, each filled as the seasonal naive fills it.
+    The level is the mean of the last window, the drift the difference of two neighbouring windows' levels over their distance. A
+    season has CYCLES values of a phase, or as many as LONGEST_PATH rows hold; missing ones are filled as the seasonal naive fills them.
 
     Args:
         horizon: H.
@@ -38,8 +39,9 @@ class NaivePaths:
 
     def __init__(self, *, horizon: int, season_lengths: tuple[int, ...], level_window: int) -> None:
         self.horizon, self.season_lengths, self.level_window = horizon, season_lengths, level_window
-        self.count = 3 + len(season_lengths) + int(bool(season_lengths))
-        self.lead = max([*season_lengths, *(CYCLES * m for m in season_lengths[:1]), 2 * level_window, 1]) - 1
+        self.cycles = [min(max(LONGEST_PATH // m, 1), CYCLES) for m in season_lengths]
+        self.count = 3 + sum(cycles + int(cycles > 1) for cycles in self.cycles)
+        self.lead = max([*(c * m for c, m in zip(self.cycles, season_lengths, strict=True)), 2 * level_window, 1]) - 1
         self.first = 1 if season_lengths else 0  # the path that an untrained network follows
 
     def __call__(self, y: Tensor, lead: int, origins: Tensor) -> Paths:
@@ -55,14 +57,12 @@ class NaivePaths:
         steps = torch.arange(1, self.horizon + 1, device=y.device)
         last, available = self._season(values, seen, 1, lead, origins)
         paths, there = [last], [available[..., 0]]
-        for season in self.season_lengths:
-            path, found = self._season(values, seen, season, lead, origins)
-            paths.append(torch.where(found, path, last))
-            there.append(found.any(dim=-1))
-        if self.season_lengths:
-            mean, found = self._season_mean(values, seen, self.season_lengths[0], lead, origins)
-            paths.append(torch.where(found, mean, last))
-            there.append(found.any(dim=-1))
+        for season, cycles in zip(self.season_lengths, self.cycles, strict=True):
+            own = [self._season(values, seen, season, lead, origins, back) for back in range(1, cycles + 1)]
+            own += [_mean(own)] if cycles > 1 else []
+            for path, found in own:
+                paths.append(torch.where(found, path, last))
+                there.append(found.any(dim=-1))
         level, slope, both = self._level_and_slope(values, seen, lead, origins)
         any_level = ~torch.isnan(level)
         paths.append(last + slope[..., None] * steps)
@@ -70,24 +70,15 @@ class NaivePaths:
         there += [available[..., 0] & both, available[..., 0] & any_level]
         return Paths(torch.stack(paths, dim=2), torch.stack(there, dim=2))
 
-    def _season(self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor) -> tuple[Tensor, Tensor]:
-        """Value of each step's phase, one season back or more, [B, O, H], and whether one was observed, [B, O, H]."""
+    def _season(
+        self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor, back: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Value of each step's phase, `back` seasons back or more, [B, O, H], and whether one was observed, [B, O, H]."""
         filled, found = fill_forward(values, seen, season)
         phase = torch.arange(self.horizon, device=values.device) % season
-        index = (origins + lead - season + 1)[..., None] + phase  # [B, O, H]
+        index = (origins + lead - back * season + 1)[..., None] + phase  # [B, O, H]
         flat = index.flatten(1)
         return filled.gather(1, flat).view_as(index), found.gather(1, flat).view_as(index)
-
-    def _season_mean(self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean of the last CYCLES values of each step's phase, [B, O, H], and whether one was observed, [B, O, H]."""
-        filled, found = fill_forward(values, seen, season)
-        total = torch.stack([shifted(torch.where(found, filled, 0.0), cycle * season) for cycle in range(CYCLES)]).sum(dim=0)
-        count = torch.stack([shifted(found.to(values.dtype), cycle * season) for cycle in range(CYCLES)]).sum(dim=0)
-        phase = torch.arange(self.horizon, device=values.device) % season
-        index = (origins + lead - season + 1)[..., None] + phase
-        flat = index.flatten(1)
-        number = count.gather(1, flat).view_as(index)
-        return total.gather(1, flat).view_as(index) / number.clamp(min=1), number > 0
 
     def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""
@@ -98,3 +89,10 @@ class NaivePaths:
         here, before = count.gather(1, now) > 0, count.gather(1, now - width) > 0
         slope = (level.gather(1, now) - level.gather(1, now - width)) / width
         return torch.where(here, level.gather(1, now), torch.nan), slope, here & before
+
+
+def _mean(paths: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The mean of the paths where there is one, and whether there is any."""
+    total = torch.stack([torch.where(found, path, 0.0) for path, found in paths]).sum(dim=0)
+    count = torch.stack([found.to(total.dtype) for _, found in paths]).sum(dim=0)
+    return total / count.clamp(min=1), count > 0

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
+from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
@@ -48,6 +49,7 @@ class Network(nn.Module):
         dropout: Of the embedded input and of the summary.
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
+        mixer: Lets every step see what the paths say of it; None for none.
     """
 
     covariate_loc: Tensor
@@ -55,11 +57,11 @@ class Network(nn.Module):
 
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
-        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both",
+        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
-        self.lags, self.widths, self.loss_weight = lags, widths, loss_weight
+        self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
         self.horizon = paths.horizon
         self.embed = nn.Linear(widths.inputs(lags), hidden_size)
@@ -123,6 +125,8 @@ class Network(nn.Module):
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
         naive = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(raw.dtype)
+        if self.mixer is not None:
+            raw = self.mixer(raw, naive, encoding.summary)
         blocked = ~paths.available & paths.available.any(dim=-1, keepdim=True)
         weights = torch.softmax(raw[..., : self.paths.count].masked_fill(blocked[:, :, None], -torch.inf), dim=-1)
         centre = (weights * naive.transpose(-1, -2)).sum(dim=-1) + raw[..., self.paths.count]

@@ -21,11 +21,6 @@ def window_sum(x: Tensor, width: int) -> Tensor:
     return x.unfold(1, width, 1).sum(dim=-1)
 
 
-def shifted(x: Tensor, steps: int) -> Tensor:
-    """Returns x some steps later: column c holds what was in column c - steps, 0 at the start. Shape [B, n]."""
-    return pad(x, (steps, 0))[:, : x.shape[1]]
-
-
 def gather_steps(x: Tensor, origins: Tensor) -> Tensor:
     """Returns x at the origins: [B, T, ...] and [B, O] give [B, O, ...]."""
     index = origins.reshape(*origins.shape, *(1,) * (x.dim() - 2)).expand(*origins.shape, *x.shape[2:])

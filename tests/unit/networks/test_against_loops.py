@@ -62,21 +62,20 @@ def test_naive_paths_equal_a_plain_loop() -> None:
                 continue
             np.testing.assert_allclose(values[row, t, 0], observed[-1])
             for step in range(6):
-                phase = seen[(t + 1 + step) % 4 :: 4]
-                known = phase[np.isfinite(phase)]
-                np.testing.assert_allclose(values[row, t, 1, step], known[-1] if len(known) else observed[-1])
                 cycles = [_last_known(seen, t + 1 + step - 4 * back) for back in range(step // 4 + 1, step // 4 + 5)]
+                for path, value in enumerate(cycles, start=1):
+                    np.testing.assert_allclose(values[row, t, path, step], observed[-1] if value is None else value)
                 known_cycles = [value for value in cycles if value is not None]
-                np.testing.assert_allclose(values[row, t, 2, step], np.mean(known_cycles) if known_cycles else observed[-1])
+                np.testing.assert_allclose(values[row, t, 5, step], np.mean(known_cycles) if known_cycles else observed[-1])
             before, now = seen[max(t - 9, 0) : max(t - 4, 0)], seen[max(t - 4, 0) :]
             drifts = np.isfinite(before).any() and np.isfinite(now).any() and t >= 5
-            assert available[row, t, 3] == drifts
+            assert available[row, t, 6] == drifts
             if drifts:
                 slope = (np.nanmean(now) - np.nanmean(before)) / 5
-                np.testing.assert_allclose(values[row, t, 3], observed[-1] + slope * np.arange(1, 7))
-            assert available[row, t, 4] == np.isfinite(now).any()
-            if available[row, t, 4]:
-                np.testing.assert_allclose(values[row, t, 4], np.nanmean(now))
+                np.testing.assert_allclose(values[row, t, 6], observed[-1] + slope * np.arange(1, 7))
+            assert available[row, t, 7] == np.isfinite(now).any()
+            if available[row, t, 7]:
+                np.testing.assert_allclose(values[row, t, 7], np.nanmean(now))
 
 
 def _last_known(seen: Floats, t: int) -> float | None:
