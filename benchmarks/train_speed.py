@@ -242,6 +242,7 @@ def judged_by(before: pd.DataFrame, after: pd.DataFrame, season: int) -> tuple[F
 
 def race_lines(cell: str, found: Mapping[str, Any]) -> list[str]:
     """Returns what part e has to say of one cell."""
+
     def shown(value: float | None) -> str:
         return f"not reached within {found['limit']:.0f} s" if value is None else f"{value:.1f} s"
 

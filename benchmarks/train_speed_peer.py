@@ -28,7 +28,9 @@ class CountingLoss(MQLoss):  # type: ignore[misc]
 
     windows = 0
 
-    def __call__(self, y: torch.Tensor, y_hat: torch.Tensor, y_insample: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def __call__(
+        self, y: torch.Tensor, y_hat: torch.Tensor, y_insample: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Returns the loss; see MQLoss."""
         type(self).windows += len(y) if mask is None else int((mask.flatten(1).sum(dim=1) > 0).sum())
         loss: torch.Tensor = super().__call__(y=y, y_hat=y_hat, y_insample=y_insample, mask=mask)

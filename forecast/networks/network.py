@@ -13,6 +13,7 @@ from torch.nn.functional import silu
 
 from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
 from forecast.networks.naive_paths import NaivePaths
+from forecast.networks.products import row_product
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
 
@@ -114,7 +115,8 @@ class Network(nn.Module):
         history = batch.y[:, : self.lead + batch.steps]
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
         known, past, static = self._covariates(batch)
-        embedded = self.dropout(self.embed(self._inputs(history, scales, known[:, : batch.steps], past, static)))
+        inputs = self._inputs(history, scales, known[:, : batch.steps], past, static)
+        embedded = self.dropout(row_product(inputs, self.embed.weight, self.embed.bias))
         encoding, after = self.encoder(embedded, batch.origins, state, batch.lengths)
         skip = silu(gather_steps(embedded, batch.origins))
         encoding = encoding._replace(summary=self.dropout(torch.cat([encoding.summary, skip], dim=-1)))
