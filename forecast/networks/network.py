@@ -14,6 +14,7 @@ from torch.nn.functional import silu
 from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
+from forecast.networks.products import row_product
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
 
@@ -116,11 +117,12 @@ class Network(nn.Module):
         history = batch.y[:, : self.lead + batch.steps]
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
         known, past, static = self._covariates(batch)
-        embedded = self.dropout(self.embed(self._inputs(history, scales, known[:, : batch.steps], past, static)))
+        inputs = self._inputs(history, scales, known[:, : batch.steps], past, static)
+        embedded = self.dropout(row_product(inputs, self.embed.weight, self.embed.bias))
         encoding, after = self.encoder(embedded, batch.origins, state, batch.lengths)
         skip = silu(gather_steps(embedded, batch.origins))
         encoding = encoding._replace(summary=self.dropout(torch.cat([encoding.summary, skip], dim=-1)))
-        raw = self.decoder(encoding, known, batch.origins)
+        mixing, raw = self.decoder(encoding, known, batch.origins).split([self.paths.count, self.head.width], dim=-1)
         paths = self.paths(history, self.lead, batch.origins)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
@@ -128,23 +130,25 @@ class Network(nn.Module):
         if self.mixer is not None:
             raw = self.mixer(raw, naive, encoding.summary)
         blocked = ~paths.available & paths.available.any(dim=-1, keepdim=True)
-        weights = torch.softmax(raw[..., : self.paths.count].masked_fill(blocked[:, :, None], -torch.inf), dim=-1)
-        centre = (weights * naive.transpose(-1, -2)).sum(dim=-1) + raw[..., self.paths.count]
+        barrier = torch.where(blocked, -torch.inf, 0.0)[..., None].to(raw.dtype)
+        weights = torch.softmax(mixing.transpose(-1, -2) + barrier, dim=2)  # [B, O, R, H]: along R it is fast with the steps last
+        centre = (weights * naive).sum(dim=2) + raw[..., 0]
         spread = (gather_steps(scales.spread, batch.origins)[..., None] / safe).to(raw.dtype)
-        given = HeadInput(raw[..., self.paths.count :], centre, spread, loc, scale)
+        given = HeadInput(raw, centre, spread, loc, scale)
         return given, scales, paths.available[..., 0], after, statistics
 
     def _inputs(self, history: Tensor, scales: Scales, known: Tensor, past: Tensor, static: Tensor) -> Tensor:
         """The input of every step, float32 [B, T, C]."""
         steps = known.shape[1]
-        windows = history[:, self.lead - self.lags + 1 :].unfold(1, self.lags, 1)
-        seen = ~torch.isnan(windows)
+        recent = history[:, self.lead - self.lags + 1 :]
+        windows, seen = (x.unfold(1, self.lags, 1) for x in (recent, (~torch.isnan(recent)).to(known.dtype)))
         scale = torch.where(scales.scale > 0, scales.scale, 1.0)[..., None]
-        z = torch.where(seen, (windows - scales.loc[..., None]) / scale, 0.0).to(known.dtype)
+        z = ((windows - scales.loc[..., None]) / scale).to(known.dtype)
+        lagged = torch.nan_to_num(torch.copysign(z.abs().log1p(), z), nan=0.0, posinf=torch.inf, neginf=-torch.inf)
         total = scales.loc.abs() + scales.scale
         ratio = (scales.scale / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
         constant = static[:, None].expand(-1, steps, -1)
-        return torch.cat([z.sign() * z.abs().log1p(), seen.to(known.dtype), torch.log(ratio + 1e-4), known, past, constant], dim=-1)
+        return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known, past, constant], dim=-1)
 
     def _covariates(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""

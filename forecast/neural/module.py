@@ -71,8 +71,8 @@ class ForecastingModule(pl.LightningModule):
         step = self.global_step + 1
         decay = min(self.average_decay, step / (step + 9))
         with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self.average[name].mul_(decay).add_(value, alpha=1 - decay)
+            weights = self.network.state_dict()
+            torch._foreach_lerp_([self.average[name] for name in weights], list(weights.values()), 1 - decay)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Returns AdamW with warm-up and cosine, stepped once a batch."""
