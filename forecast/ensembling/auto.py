@@ -51,15 +51,17 @@ class AutoForecaster(Forecaster):
         max_steps: The most training steps of a member.
         budget: Seconds that `fit` may take, about; None for as many as it takes.
         sink: Where training reports its curves.
+        lags, carry: Of every member, where they are given; see NetworkSettings. Both are for ablations.
     """
 
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
         name: str | None = None, seed: int = 0, max_steps: int = 400, budget: float | None = None, sink: MetricSink | None = None,
+        lags: int | None = None, carry: bool = True,
     ) -> None:  # fmt: skip
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
-        self.workers, self.budget, self.sink = cpu_quota(), budget, sink
+        self.workers, self.budget, self.sink, self.lags, self.carry = cpu_quota(), budget, sink, lags, carry
         self.members = [self._member(number, settings) for number, settings in enumerate(MEMBERS)]
 
     def fit(self, panel: Panel) -> None:
@@ -83,7 +85,8 @@ class AutoForecaster(Forecaster):
     def recipe(self) -> Recipe:
         """Returns what rebuilds the ensemble; the budget is not part of it."""
         return {"kind": "auto", "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
-                "season_lengths": list(self.season_lengths), "seed": self.seed, "max_steps": self.max_steps}  # fmt: skip
+                "season_lengths": list(self.season_lengths), "seed": self.seed, "max_steps": self.max_steps,
+                "lags": self.lags, "carry": self.carry}  # fmt: skip
 
     def weights(self) -> Weights:
         """Returns the members' weights, each under `member-<number>/`."""
@@ -101,6 +104,7 @@ class AutoForecaster(Forecaster):
         return NEURAL[settings.encoder](
             horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, name=f"{settings.encoder}-{number}",
             seed=self.seed + number, max_steps=self.max_steps, dropout=settings.dropout, loss_weight=settings.loss_weight,
+            lags=self.lags, carry=self.carry,
         )  # fmt: skip
 
     def _average(self, frames: list[ForecastFrame]) -> ForecastFrame:

@@ -23,6 +23,7 @@ LONGER_FUNCTIONS: Mapping[str, str] = {}
 LARGER_CLASSES: Mapping[str, str] = {}
 WIDER_CONSTRUCTORS: Mapping[str, str] = {
     "forecast.networks.network:Network.__init__": "five exchangeable parts and what joins them; `build` is what people call",
+    "forecast.ensembling.auto:AutoForecaster.__init__": "the default model: all that people may set of it, by name",
 }
 DEEPER_FUNCTIONS: Mapping[str, str] = {}
 
