@@ -102,5 +102,5 @@ def score_windows(frames: Iterable[ForecastFrame], panel: Panel, cutoffs: IntArr
 def _sums(frame: ForecastFrame, truth: FloatArray, unit: FloatArray) -> FloatArray:
     """Squared and absolute errors of the mean, then of the median."""
     median = frame.quantiles[:, :, frame.levels.index(0.5)]
-    errors = [(forecast - truth) / unit for forecast in (frame.mean, median)]
-    return np.array([f(error) for error in errors for f in (lambda e: (e**2).sum(), lambda e: np.abs(e).sum())])
+    of_mean, of_median = ((forecast - truth) / unit for forecast in (frame.mean, median))
+    return np.array([(of_mean**2).sum(), np.abs(of_mean).sum(), (of_median**2).sum(), np.abs(of_median).sum()])
