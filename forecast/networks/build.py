@@ -76,9 +76,8 @@ def build_network(
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
     season, size = (seasons[0] if seasons else 1), settings.hidden_size
     lags = settings.lags or default_lags(season_lengths)
-    reach = (
-        lags if lags > 1 else default_lags(season_lengths)
-    )  # without a lag vector the level stays: an ablation takes one thing away
+    # Without a lag vector the level stays that of the default: an ablation takes one thing away.
+    reach = lags if lags > 1 else default_lags(season_lengths)
     level_window = max([*(m for m in seasons if m <= reach), 4])
     paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
     normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
