@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import final
 
 import numpy as np
@@ -41,6 +41,7 @@ class AutoForecaster(Forecaster):
         budget: Seconds that `fit` may take, about; None for as many as it takes.
         members, guards: What to combine; None leaves both to the plan.
         max_steps: The most training steps of any member; None leaves it to the plan.
+        lags, carry: Of every member, where they are given; see NetworkSettings. Both are for ablations.
         sink: Where training reports its curves.
         progress: Is told how far a fit is.
     """
@@ -48,14 +49,14 @@ class AutoForecaster(Forecaster):
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
         name: str | None = None, seed: int = 0, budget: float | None = None, members: tuple[Member, ...] | None = None,
-        guards: tuple[str, ...] | None = None, max_steps: int | None = None, sink: MetricSink | None = None,
-        progress: Progress | None = None,
+        guards: tuple[str, ...] | None = None, max_steps: int | None = None, lags: int | None = None, carry: bool = True,
+        sink: MetricSink | None = None, progress: Progress | None = None,
     ) -> None:  # fmt: skip
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
         self.budget, self.sink, self.progress = budget, sink, progress
         self.facts: Mapping[str, object] = {}
-        self._wanted = (members, guards)
+        self._wanted, self._ablation = (members, guards), (lags, carry)
         self._blend: Blend | None = None
         self._assemble(members or (), guards or ())
 
@@ -74,7 +75,9 @@ class AutoForecaster(Forecaster):
         profile = measure(panel, panel.frequency.season_length)
         plan = plan_for(profile, self.horizon, self.season_lengths)
         members, guards = self._wanted
-        self._assemble(plan.members if members is None else members, plan.guards if guards is None else guards)
+        lags, carry = self._ablation
+        chosen = [replace(one, lags=lags or one.lags, carry=carry and one.carry) for one in members or plan.members]
+        self._assemble(chosen, plan.guards if guards is None else guards)
         judgement = judge(panel, hold_out(panel, self.horizon), self.statistical, self.horizon, self.levels)
         left = None if self.budget is None else max(self.budget - (time.perf_counter() - began), START_SECONDS)
         recipes = [member.recipe() for member in self.members]

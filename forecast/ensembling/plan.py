@@ -35,6 +35,7 @@ class Member:
     learning_rate: float = 3e-3
     segment: int = 192
     stride: int = 4
+    carry: bool = True
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # a mistyped name in a configuration is a mistake
 

@@ -53,6 +53,24 @@ class Comparison:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """One model's metric over another's on the same series.
+
+    ratio: below one the first model is better. low, high: ends of the bootstrap interval of the ratio.
+    series: number of series that both were measured on.
+    """
+
+    model: str
+    other: str
+    metric: str
+    ratio: float
+    low: float
+    high: float
+    series: int
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranks:
     """Average rank of each model over series, best first.
@@ -108,6 +126,42 @@ def compare(
                       float((difference < 0).mean()), len(difference))  # fmt: skip
 
 
+def relative(
+    model: Evaluation,
+    other: Evaluation,
+    metric: str | None = None,
+    *,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Relative:
+    """Returns the ratio of two models' metrics over a panel, with the interval of the paired bootstrap over series.
+
+    It is the ratio of the panels' numbers (of means over series; of pooled sums for pooled metrics), never a mean of ratios: a series
+    on which the other model is nearly exact does not decide it. It is NaN where the other's number is 0.
+
+    Args:
+        model: The first one.
+        other: The one it is measured against.
+        metric: Any whose lower values are better; by default the task's first.
+        resamples: Draws of the bootstrap.
+        confidence: Of the interval, two-sided.
+        seed: Of the draws: the same seed gives the same interval.
+
+    Raises:
+        UsageError: tasks or panels that differ, fewer than two series measured, or a metric whose lower values are not better.
+    """
+    require_comparable([model, other])
+    name = _rankable(model, metric)
+    totals = pd.concat([_totals(e, name) for e in (model, other)], axis=1).dropna().to_numpy(dtype=np.float64)
+    if len(totals) < 2:
+        raise UsageError(f"{model.model} and {other.model} share {len(totals)} series with {name}: an interval needs at least two")
+    draws = [_resampled_means(column, resamples, seed) for column in totals.T]  # the same draws of series for both
+    low, high = np.quantile(_ratio(*draws), [(1 - confidence) / 2, (1 + confidence) / 2])
+    ratio = float(_ratio(totals[:, 0].mean(keepdims=True), totals[:, 1].mean(keepdims=True))[0])
+    return Relative(model.model, other.model, name, ratio, float(low), float(high), len(totals))
+
+
 def average_ranks(evaluations: Sequence[Evaluation], metric: str | None = None) -> Ranks:
     """Returns the average ranks of the models that have scores, ties shared, with Nemenyi's critical difference at the 5 % level.
 
@@ -157,6 +211,18 @@ def _rankable(evaluation: Evaluation, metric: str | None) -> str:
 def _measured(evaluations: Sequence[Evaluation], metric: str) -> pd.DataFrame:
     """One column per model, one row per series on which all are measured."""
     return pd.concat({e.model: e.per_series(metric) for e in evaluations}, axis=1).dropna()
+
+
+def _totals(evaluation: Evaluation, metric: str) -> pd.Series:
+    """What each series adds to the panel's number, up to a factor that all models share."""
+    if METRICS[metric].weight is None:
+        return evaluation.per_series(metric)
+    chosen = evaluation.scores[evaluation.scores["metric"] == metric]
+    return chosen.groupby("unique_id", sort=True)["total"].sum(min_count=1)
+
+
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0))
 
 
 def _resampled_means(values: FloatArray, resamples: int, seed: int) -> FloatArray:

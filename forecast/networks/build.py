@@ -10,6 +10,7 @@ from typing import Literal, final
 
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoders.fused import FusedRecurrent
+from forecast.networks.encoders.memoryless import Memoryless
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import QuantileHead
@@ -29,9 +30,11 @@ LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
 class NetworkSettings:
     """Parts and sizes of a network.
 
-    encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons. hidden_size: Of the embedded input and
-    of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the summary. loss_weight: See `Network`.
-    mixer: Hidden width of the LocalMixer; 0 for none.
+    encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
+    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
+    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's state to
+    zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say what the lag
+    vector and the recurrence are worth.
     """
 
     encoder: EncoderName = "gru"
@@ -42,6 +45,7 @@ class NetworkSettings:
     dropout: float = 0.1
     loss_weight: LossWeight = "both"
     mixer: int = 32
+    carry: bool = True
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -75,7 +79,9 @@ def build_network(
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
     season, size = (seasons[0] if seasons else 1), settings.hidden_size
     lags = settings.lags or default_lags(season_lengths)
-    level_window = max([*(m for m in seasons if m <= lags), 4])
+    # Without a lag vector the level stays that of the default: an ablation takes one thing away.
+    reach = lags if lags > 1 else default_lags(season_lengths)
+    level_window = max([*(m for m in seasons if m <= reach), 4])
     paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
     normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
     kind = PointHead if settings.head == "point" else QuantileHead
@@ -84,6 +90,7 @@ def build_network(
         summary=2 * size, horizon=horizon, outputs=paths.count + head.width, known=widths.known, first_path=paths.first
     )
     encoder = build_encoder(settings.encoder, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
+    encoder = encoder if settings.carry else Memoryless(encoder)
     mixer = None
     if settings.mixer:
         mixer = LocalMixer(

@@ -22,7 +22,7 @@ from forecast.core.panel import Panel
 from forecast.core.panel_schema import panel_schema, roles_in
 from forecast.networks.build import NetworkSettings, build_network
 from forecast.networks.network import Network, Widths
-from forecast.neural.inference import Block, read_panel
+from forecast.neural.inference import Block, read_panel, stream_panel
 from forecast.neural.training import Trained, TrainingSettings, train
 
 _SCHEMA = "schema"
@@ -110,9 +110,8 @@ class NeuralForecaster(Forecaster):
     def backtest(self, panel: Panel, cutoffs: IntArray) -> Iterator[ForecastFrame]:
         """Yields the forecasts of all cutoffs from one pass over each series; see `Forecaster.backtest`."""
         self.check(panel)
-        for blocks, _ in read_panel(self.network, panel, cutoffs - panel.starts[:, None]):
-            if blocks:
-                yield self.frame_of(panel, blocks)
+        for block in stream_panel(self.network, panel, cutoffs - panel.starts[:, None]):
+            yield self.frame_of(panel, [block])
 
     def recipe(self) -> Recipe:
         """Returns the registry name and all settings but the budget, which belongs to one training."""

@@ -61,6 +61,19 @@ def read_panel(
         )
 
 
+def stream_panel(network: Network, panel: Panel, origins: IntArray) -> Iterator[Block]:
+    """Yields what `read_panel` gives from the panel's first row on, each piece of time as soon as it is read.
+
+    No more than the forecasts of BLOCK_ROWS series and PIECE_STEPS origins each are held at once.
+    """
+    rows, reader = block_rows(len(panel)), SegmentReader.of(panel)
+    for begin in range(0, len(panel), rows):
+        series = np.arange(begin, min(begin + rows, len(panel)))
+        for block, _ in _read_pieces(network, reader, series, origins[series], network.initial_state(rows), None):
+            if block is not None:
+                yield block
+
+
 def _read_block(
     network: Network,
     reader: SegmentReader,
@@ -69,7 +82,24 @@ def _read_block(
     state: NetworkState,
     horizon_known: FloatArray | None,
 ) -> tuple[list[Block], NetworkState]:
-    lengths, rows, blocks = reader.panel.lengths[series], len(state.ring), []
+    blocks = []
+    for block, after in _read_pieces(network, reader, series, origins, state, horizon_known):
+        state = after
+        if block is not None:
+            blocks.append(block)
+    return blocks, state
+
+
+def _read_pieces(
+    network: Network,
+    reader: SegmentReader,
+    series: IntArray,
+    origins: IntArray,
+    state: NetworkState,
+    horizon_known: FloatArray | None,
+) -> Iterator[tuple[Block | None, NetworkState]]:
+    """Yields piece by piece the forecasts from the wanted origins, None where there are none, and the states after the piece."""
+    lengths, rows = reader.panel.lengths[series], len(state.ring)
     for first in range(0, int(lengths.max()), PIECE_STEPS):
         here = (origins >= first) & (origins < np.minimum(first + PIECE_STEPS, lengths[:, None]))
         starts = np.full(len(series), first)
@@ -81,10 +111,9 @@ def _read_block(
         wanted = np.take_along_axis(here, order, axis=1)
         local = np.where(wanted, np.take_along_axis(origins, order, axis=1) - first, 0)
         mean, quantiles, state = read_piece(network, state, _filled(piece, rows), _fill(local, rows), _fill(inside, rows))
-        if wanted.any():
-            row, column = np.nonzero(wanted)
-            blocks.append(Block(series[row], local[row, column] + first, mean[row, column], quantiles[row, column]))
-    return blocks, state
+        row, column = np.nonzero(wanted)
+        block = Block(series[row], local[row, column] + first, mean[row, column], quantiles[row, column]) if len(row) else None
+        yield block, state
 
 
 def read_piece(

@@ -21,13 +21,13 @@ def recurrent(
     validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
-    checkpoints: str | None = None,
+    checkpoints: str | None = None, carry: bool = True,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings."""
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
-        network=NetworkSettings(encoder, head, lags, hidden_size, layers, dropout, loss_weight, mixer),
+        network=NetworkSettings(encoder, head, lags, hidden_size, layers, dropout, loss_weight, mixer, carry),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=learning_rate, weight_decay=weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,

@@ -9,7 +9,7 @@ import pytest
 from forecast.core.arrays import FloatArray
 from forecast.core.errors import UsageError
 from forecast.evaluation.evaluation import Costs, Evaluation
-from forecast.evaluation.significance import Ranks, average_ranks, compare, critical_difference
+from forecast.evaluation.significance import Ranks, average_ranks, compare, critical_difference, relative
 from forecast.evaluation.task import Task
 
 TASK = Task(1, metrics=("mase", "bias"))
@@ -124,3 +124,36 @@ def test_too_little_to_compare_is_refused() -> None:
         compare(scored("a", [1.0]), scored("b", [2.0]))
     with pytest.raises(UsageError, match="1 models with scores"):
         average_ranks([scored("a", BASE)])
+
+
+def test_the_ratio_is_that_of_the_panels_numbers_and_its_interval_draws_the_same_series_for_both() -> None:
+    one, two = BASE * 0.9, BASE.copy()
+    one[0] = two[0] * 3
+    found = relative(scored("a", one), scored("b", two))
+    assert found.ratio == pytest.approx(one.mean() / two.mean())
+    chance = np.random.default_rng(0)
+    picked = chance.integers(0, 200, (2000, 200))
+    ratios = one[picked].mean(axis=1) / two[picked].mean(axis=1)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])))
+    alike = relative(scored("a", BASE * 0.9), scored("b", BASE))
+    assert (alike.low, alike.high) == pytest.approx((0.9, 0.9))  # every draw has this ratio: unpaired ones would not
+
+
+def test_the_ratio_of_a_pooled_metric_is_that_of_its_sums_and_leaves_out_series_that_one_model_lacks() -> None:
+    def pooled(model: str, totals: list[float]) -> Evaluation:
+        ids = [f"s{i}" for i in range(len(totals))]
+        scores = pd.DataFrame({"unique_id": ids, "cutoff": 0, "metric": "wql", "value": 9.0, "total": totals, "weight": 5.0})
+        task = Task(1, metrics=("mase", "wql"))
+        return Evaluation(model, task, "p", scores, pd.DataFrame(), pd.DataFrame(), Costs())
+
+    found = relative(pooled("a", [1.0, 2.0, np.nan]), pooled("b", [2.0, 4.0, 100.0]), "wql")
+    assert found.ratio == pytest.approx(0.5)
+    assert found.series == 2
+    assert np.isnan(relative(pooled("a", [1.0, 2.0]), pooled("b", [0.0, 0.0]), "wql").ratio)
+
+
+def test_a_ratio_needs_two_series_and_a_metric_whose_lower_values_are_better() -> None:
+    with pytest.raises(UsageError, match="share 1 series with mase: an interval needs at least two"):
+        relative(scored("a", [1.0]), scored("b", [1.0]))
+    with pytest.raises(UsageError, match="cannot be ranked by 'bias'"):
+        relative(scored("a", BASE), scored("b", BASE), "bias")
