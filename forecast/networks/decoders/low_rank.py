@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from forecast.networks.decoders.known_steps import KnownEffect
 from forecast.networks.interfaces import Decoder, Encoding
 
+GAIN = 4.0  # Adam moves each weight by the learning rate: few coefficients would stay behind a direct decoder's hundreds of weights
+
 
 def smooth_basis(horizon: int, rank: int) -> Tensor:
     """Returns cos(pi j sqrt((h - 1/2) / H)) of steps h = 1...H for j = 0...rank-1: near steps differ more than far ones.
@@ -27,7 +29,7 @@ def smooth_basis(horizon: int, rank: int) -> Tensor:
 
 @final
 class LowRankDecoder(Decoder):
-    """residual = W summary + b, one number per step; the other R + P - 1 numbers = basis [H, J] times coefficients of the context.
+    """residual = W summary + b, one number per step; the other R + P - 1 numbers = GAIN basis [H, J] coefficients of the context.
 
     The context is the end of the summary. Known covariates of a target step add to all of its numbers. All outputs start at zero.
 
@@ -51,13 +53,13 @@ class LowRankDecoder(Decoder):
         super().__init__()
         self.horizon, self.paths = horizon, paths
         self.context, self.rank = summary if context is None else context, min(rank, horizon)
-        self.register_buffer("basis", smooth_basis(horizon, self.rank), persistent=False)
+        self.register_buffer("basis", GAIN * smooth_basis(horizon, self.rank), persistent=False)
         self.out = nn.Linear(summary, horizon)
         self.rest = nn.Linear(self.context, self.rank * (outputs - 1))
         for layer in (self.out, self.rest):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self.rest.bias.data.view(self.rank, outputs - 1)[0, first_path] = 2.0
+        self.rest.bias.data.view(self.rank, outputs - 1)[0, first_path] = 2.0 / GAIN
         self.effect = KnownEffect(known=known, summary=self.context, outputs=outputs) if known else None
 
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from forecast.networks.decoders.context import ContextDecoder
 from forecast.networks.decoders.known_steps import at_targets
-from forecast.networks.decoders.low_rank import LowRankDecoder, smooth_basis
+from forecast.networks.decoders.low_rank import GAIN, LowRankDecoder, smooth_basis
 from forecast.networks.decoders.segments import SegmentDecoder
 from forecast.networks.decoders.unrolled import UnrolledDecoder
 from forecast.networks.encoders.linear_window import LinearWindow, moving_average
@@ -129,7 +129,7 @@ def test_the_low_rank_decoder_has_a_residual_for_every_step_and_the_rest_from_th
     assert decoder.effect is not None
     for b, o, h in np.ndindex(BATCH, ORIGINS, HORIZON):
         x = _numbers(summary[b, o])
-        basis = [np.cos(np.pi * j * np.sqrt((h + 0.5) / HORIZON)) for j in range(3)]
+        basis = [GAIN * np.cos(np.pi * j * np.sqrt((h + 0.5) / HORIZON)) for j in range(3)]
         rest = basis @ _affine(decoder.rest, x[LAGS:]).reshape(3, OUTPUTS - 1)
         expected = np.insert(rest, PATHS, _affine(decoder.out, x)[h])
         covariates = _silu(_affine(decoder.effect.embed, _numbers(known[b, origins[b, o] + 1 + h])))
