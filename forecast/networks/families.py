@@ -41,8 +41,8 @@ def window_lags(lags: int, horizon: int) -> int:
 
 
 def default_patch(lags: int, season: int) -> int:
-    """Returns the segment of `segrnn`: a season of which the look-back has four or more, else an eighth of the look-back."""
-    return season if 4 <= season <= lags // 4 else max(lags // 8, 1)
+    """Returns the segment of `segrnn`: a season of which the look-back has four or more, else a sixth of the look-back."""
+    return season if 4 <= season <= lags // 4 else -(-lags // 6)
 
 
 def linear(sizes: Sizes, kind: LinearKind, dropout: float) -> tuple[Encoder, Decoder]:

@@ -14,24 +14,24 @@ from forecast.networks.build import EncoderName
 class Preset:
     """Defaults of the settings that models differ in; see NetworkSettings and TrainingSettings.
 
-    stride: larger where every origin costs a window or a walk through the horizon.
+    forced_share: of max_steps, gives forced_steps. stride: larger where every origin costs a window or a walk through the horizon.
     """
 
     hidden_size: int = 128
     dropout: float = 0.1
-    forced_steps: int = 0
+    forced_share: float = 0.0
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     stride: int = 4
 
     def changed(
-        self, *, hidden_size: int | None, dropout: float | None, forced_steps: int | None, learning_rate: float | None,
-        weight_decay: float | None, stride: int | None,
+        self, *, hidden_size: int | None, dropout: float | None, learning_rate: float | None, weight_decay: float | None,
+        stride: int | None,
     ) -> Preset:  # fmt: skip
         """Returns the preset with the given settings in the place of its own; None leaves its own."""
         given: Mapping[str, Any] = {
-            "hidden_size": hidden_size, "dropout": dropout, "forced_steps": forced_steps, "learning_rate": learning_rate,
-            "weight_decay": weight_decay, "stride": stride,
+            "hidden_size": hidden_size, "dropout": dropout, "learning_rate": learning_rate, "weight_decay": weight_decay,
+            "stride": stride,
         }  # fmt: skip
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -40,5 +40,5 @@ PRESETS: Mapping[EncoderName, Preset] = {
     "linear": Preset(dropout=0.0, stride=16),
     "segrnn": Preset(stride=16),
     "mqrnn": Preset(stride=8),
-    "seq2seq": Preset(stride=24),
+    "seq2seq": Preset(forced_share=0.6, stride=24),
 }

@@ -28,18 +28,18 @@ def recurrent(
 ) -> Forecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
-    Where an argument that Preset names is None, the encoder's preset holds.
+    Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
     """
     own = PRESETS.get(encoder, Preset()).changed(
-        hidden_size=hidden_size, dropout=dropout, forced_steps=forced_steps, learning_rate=learning_rate, weight_decay=weight_decay,
-        stride=stride,
-    )  # fmt: skip
+        hidden_size=hidden_size, dropout=dropout, learning_rate=learning_rate, weight_decay=weight_decay, stride=stride
+    )
+    forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
         network=NetworkSettings(
             encoder, head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
-            forced_steps=own.forced_steps,
+            forced_steps=forced,
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,

@@ -308,7 +308,7 @@ def test_the_look_back_grows_with_the_horizon_to_its_limit(lags: int, horizon: i
     assert window_lags(lags, horizon) == expected
 
 
-@pytest.mark.parametrize(("lags", "season", "expected"), [(168, 24, 24), (49, 7, 7), (36, 12, 4), (8, 1, 1), (3, 1, 1)])
+@pytest.mark.parametrize(("lags", "season", "expected"), [(168, 24, 24), (49, 7, 7), (36, 12, 6), (8, 1, 2), (3, 1, 1)])
 def test_a_segment_is_a_season_of_which_the_look_back_has_some(lags: int, season: int, expected: int) -> None:
     assert default_patch(lags, season) == expected
 
