@@ -193,11 +193,11 @@ def test_the_context_decoder_is_a_global_network_and_the_same_local_one_at_every
 
 
 def _feedback(targets: bool) -> Feedback:
-    """Random paths of which the second is blocked in one row, and targets of which one is missing."""
+    """Random paths of which the second is blocked in one row, and targets of which one step is missing."""
     naive, blocked = torch.randn(BATCH, ORIGINS, HORIZON, PATHS), torch.zeros(BATCH, ORIGINS, 1, PATHS, dtype=torch.bool)
     blocked[0, 1, 0, 1] = True
     true = torch.randn(BATCH, ORIGINS, HORIZON)
-    true[1, 2, 2] = torch.nan
+    true[:, :, 2] = torch.nan
     return Feedback(naive, blocked, true if targets else None)
 
 
@@ -241,6 +241,7 @@ def test_the_true_values_are_heard_always_then_less_and_less_and_in_the_end_neve
             shifted = feedback._replace(targets=feedback.targets + shift)
             raws.append(decoder(Encoding(summary, None, summary, shifted), known, _origins()))
             decoder.trained -= 1
+            assert torch.isfinite(raws[-1]).all(), "a missing value is not heard"
         return float((raws[0] != raws[1])[:, :, 1].any(dim=-1).float().mean())
 
     found = []
