@@ -1,4 +1,4 @@
-"""Puts the named causal networks together from plain numbers.
+"""Puts the named networks together from plain numbers.
 
 The one table of encoders by name; it must not know panels or training.
 """
@@ -10,18 +10,21 @@ from typing import Literal, final
 
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoders.fused import FusedRecurrent
+from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.encoders.memoryless import Memoryless
 from forecast.networks.encoders.stacked import StackedRecurrent
+from forecast.networks.families import Sizes, default_patch, linear, mqrnn, segrnn, seq2seq, window_lags
 from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import QuantileHead
-from forecast.networks.interfaces import Encoder, Head
+from forecast.networks.interfaces import Decoder, Encoder, Head
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.network import LossWeight, Network, Widths
 from forecast.networks.normalisers.windowed_spread import WindowedSpread
 
-EncoderName = Literal["elman", "lstm", "gru", "stacked"]
+EncoderName = Literal["elman", "lstm", "gru", "stacked", "linear", "segrnn", "mqrnn", "seq2seq"]
 HeadName = Literal["quantile", "point"]
+WINDOWED: frozenset[EncoderName] = frozenset({"linear", "segrnn"})
 LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
 
 
@@ -34,7 +37,8 @@ class NetworkSettings:
     hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
     summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's state to
     zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say what the lag
-    vector and the recurrence are worth.
+    vector and the recurrence are worth. linear_kind: Of `linear` alone. patch: Steps of a segment of `segrnn`; None chooses it from
+    the season. forced_steps: Training steps after which `seq2seq` no longer hears true values, see `UnrolledDecoder`.
     """
 
     encoder: EncoderName = "gru"
@@ -46,6 +50,9 @@ class NetworkSettings:
     loss_weight: LossWeight = "both"
     mixer: int = 32
     carry: bool = True
+    linear_kind: LinearKind = "nlinear"
+    patch: int | None = None
+    forced_steps: int = 0
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -58,17 +65,38 @@ def default_lags(season_lengths: tuple[int, ...]) -> int:
     return min(max(longest if longest > shortest else 0, cycles * shortest, 8), LONGEST_LEAD)
 
 
-def build_encoder(name: EncoderName, *, inputs: int, hidden_size: int, layers: int, dropout: float) -> Encoder:
+def build_encoder(
+    name: Literal["elman", "lstm", "gru", "stacked"], *, inputs: int, hidden_size: int, layers: int, dropout: float
+) -> Encoder:
     """Returns a new encoder: `stacked` has GRU layers, the others are one layer of their cell."""
     if name == "stacked":
         return StackedRecurrent(cell="gru", inputs=inputs, hidden_size=hidden_size, layers=layers, dropout=dropout)
     return FusedRecurrent(cell=name, inputs=inputs, hidden_size=hidden_size)
 
 
+def build_parts(settings: NetworkSettings, sizes: Sizes, season: int) -> tuple[Encoder, Decoder]:
+    """Returns a new encoder and its decoder."""
+    match settings.encoder:
+        case "linear":
+            return linear(sizes, settings.linear_kind, settings.dropout)
+        case "segrnn":
+            return segrnn(sizes, settings.patch or default_patch(sizes.lags, season), settings.dropout)
+        case "mqrnn":
+            return mqrnn(sizes)
+        case "seq2seq":
+            return seq2seq(sizes, settings.forced_steps)
+        case name:
+            size = sizes.hidden_size
+            decoder = DirectDecoder(
+                summary=2 * size, horizon=sizes.horizon, outputs=sizes.outputs, known=sizes.known, first_path=sizes.first_path
+            )
+            return build_encoder(name, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout), decoder
+
+
 def build_network(
     settings: NetworkSettings, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], widths: Widths
 ) -> Network:
-    """Returns a new causal network; before training it forecasts (mostly) the seasonal naive with its intervals.
+    """Returns a new network; before training it forecasts (mostly) the seasonal naive with its intervals.
 
     Args:
         settings: Parts and sizes.
@@ -78,23 +106,25 @@ def build_network(
     """
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
     season, size = (seasons[0] if seasons else 1), settings.hidden_size
-    lags = settings.lags or default_lags(season_lengths)
+    usual = default_lags(season_lengths)
+    lags = settings.lags or (window_lags(usual, horizon) if settings.encoder in WINDOWED else usual)
     # Without a lag vector the level stays that of the default: an ablation takes one thing away.
-    reach = lags if lags > 1 else default_lags(season_lengths)
+    reach = lags if lags > 1 else usual
     level_window = max([*(m for m in seasons if m <= reach), 4])
     paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
     normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
     kind = PointHead if settings.head == "point" else QuantileHead
     head: Head = kind(levels=levels, horizon=horizon, season_length=season)
-    decoder = DirectDecoder(
-        summary=2 * size, horizon=horizon, outputs=paths.count + head.width, known=widths.known, first_path=paths.first
+    sizes = Sizes(
+        lags, widths.inputs(lags) - 2 * lags, size, horizon, paths.count, paths.count + head.width, widths.known, paths.first
     )
-    encoder = build_encoder(settings.encoder, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
-    encoder = encoder if settings.carry else Memoryless(encoder)
+    encoder, decoder = build_parts(settings, sizes, season)
+    encoder = encoder if settings.carry or not encoder.causal else Memoryless(encoder)
     mixer = None
     if settings.mixer:
         mixer = LocalMixer(
-            paths=paths.count, summary=2 * size, horizon=horizon, outputs=paths.count + head.width, hidden=settings.mixer
-        )
+            paths=paths.count, summary=encoder.width + size * encoder.causal, horizon=horizon, outputs=paths.count + head.width,
+            hidden=settings.mixer,
+        )  # fmt: skip
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
                    hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer)  # fmt: skip

@@ -56,12 +56,29 @@ class Scales(NamedTuple):
     spread: Tensor
 
 
+class Feedback(NamedTuple):
+    """What a decoder that feeds its own forecasts back needs to know of them, scaled units.
+
+    naive: the naive paths. Shape [B, O, H, R].
+    blocked: which of them have nothing to be made from. Shape [B, O, 1, R].
+    targets: the true values to learn from, NaN where missing; None where there are none to see. Shape [B, O, H].
+    """
+
+    naive: Tensor
+    blocked: Tensor
+    targets: Tensor | None
+
+
 class Encoding(NamedTuple):
-    """What an encoder has read: attention reads the memory [B, M, D], direct decoders the summary [B, O, D]."""
+    """What an encoder has read: attention reads the memory, direct decoders the summary [B, O, D].
+
+    The memory of a causal encoder is [B, M, D], that of a windowed one [B, O, M, D]. feedback: for decoders that ask for it.
+    """
 
     memory: Tensor
     memory_mask: Tensor | None
     summary: Tensor
+    feedback: Feedback | None = None
 
 
 class HeadInput(NamedTuple):
@@ -102,7 +119,9 @@ class Normaliser(nn.Module, ABC):
 class Encoder(nn.Module, ABC):
     """Reads inputs [B, T, C] into states.
 
-    causal: step t depends on inputs <= t alone, and T steps at once equal T single steps with the carried state.
+    causal: step t depends on inputs <= t alone, and T steps at once equal T single steps with the carried state. An encoder that is
+        not causal is windowed: it is handed the raw inputs of the origins [B, O, C], see `LagWindow`, reads each of them on its own
+        and carries no state.
     width: D of the summary.
     """
 
@@ -128,7 +147,12 @@ class Encoder(nn.Module, ABC):
 
 
 class Decoder(nn.Module, ABC):
-    """Turns an encoding into numbers for every origin and step."""
+    """Turns an encoding into numbers for every origin and step.
+
+    feeds_back: it reads its own forecasts; the encoding then has the feedback.
+    """
+
+    feeds_back: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:

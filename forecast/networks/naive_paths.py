@@ -23,6 +23,19 @@ class Paths(NamedTuple):
     available: Tensor
 
 
+def mixed(raw: Tensor, naive: Tensor, blocked: Tensor) -> Tensor:
+    """Returns the centre of the forecast: the weighted naive paths plus the residual.
+
+    Args:
+        raw: R weights before softmax, then the residual, then what is not read here. Shape [..., R + P].
+        naive: The paths. Shape [..., R].
+        blocked: Paths that get no weight. Shape [..., R].
+    """
+    count = naive.shape[-1]
+    weights = torch.softmax(raw[..., :count].masked_fill(blocked, -torch.inf), dim=-1)
+    return (weights * naive).sum(dim=-1) + raw[..., count]
+
+
 @final
 class NaivePaths:
     """Last observed value; the last values of each phase of each season, one path for each, and their mean; last value plus drift;

@@ -11,7 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
+from forecast.networks.interfaces import (
+    Batch,
+    Decoder,
+    Encoder,
+    EncoderState,
+    Encoding,
+    Feedback,
+    Head,
+    HeadInput,
+    Normaliser,
+    Prediction,
+    Scales,
+)
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.products import row_product
@@ -36,18 +48,19 @@ class Widths(NamedTuple):
 
 @final
 class Network(nn.Module):
-    """A causal recurrent forecaster: from every step of a series it forecasts the next H.
+    """A causal forecaster: from every step of a series it forecasts the next H.
 
     The input of a step is the vector of the last D values in scaled units, compressed by sign(z) log(1 + |z|), which of them were
-    observed, the ratio of spread to level, and the covariates of the step.
+    observed, the ratio of spread to level, and the covariates of the step. A windowed encoder reads the inputs of the origins alone,
+    neither compressed nor embedded.
 
     Args:
-        normaliser, paths, encoder, decoder, head: The parts. The encoder reads `hidden_size` inputs; the decoder's summary has
-            `encoder.width + hidden_size` numbers.
+        normaliser, paths, encoder, decoder, head: The parts. A causal encoder reads `hidden_size` inputs and the decoder's summary
+            has `encoder.width + hidden_size` numbers; a windowed one reads `widths.inputs(lags)`, the summary has `encoder.width`.
         lags: D.
         hidden_size: Width of the embedded input.
         widths: Numbers of covariates.
-        dropout: Of the embedded input and of the summary.
+        dropout: Of the embedded input and of the summary of a causal encoder.
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
         mixer: Lets every step see what the paths say of it; None for none.
@@ -65,7 +78,7 @@ class Network(nn.Module):
         self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
         self.horizon = paths.horizon
-        self.embed = nn.Linear(widths.inputs(lags), hidden_size)
+        self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
         total = sum(widths)
         self.register_buffer("covariate_loc", torch.zeros(total))
@@ -78,9 +91,9 @@ class Network(nn.Module):
 
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
-        given, scales, usable, _, _ = self._read(batch, None)
         first = self.lead + 1
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
+        given, scales, usable, _, _ = self._read(batch, None, targets if self.training else None)
         counted = ~torch.isnan(targets) & usable[..., None] & (given.scale > 0)
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
         weight = self._weight(batch, scales)[..., None] * given.scale
@@ -112,24 +125,26 @@ class Network(nn.Module):
         state = NetworkState(encoder_after, ring, statistics)
         return Prediction(self.head.mean(given), self.head.quantiles(given)), state
 
-    def _read(self, batch: Batch, state: EncoderState | None) -> tuple[HeadInput, Scales, Tensor, EncoderState, Tensor]:
+    def _read(
+        self, batch: Batch, state: EncoderState | None, targets: Tensor | None = None
+    ) -> tuple[HeadInput, Scales, Tensor, EncoderState, Tensor]:
         """What the head needs at the origins, the scales, which origins have a history [B, O], and the state afterwards."""
         history = batch.y[:, : self.lead + batch.steps]
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
-        known, past, static = self._covariates(batch)
-        inputs = self._inputs(history, scales, known[:, : batch.steps], past, static)
-        embedded = self.dropout(row_product(inputs, self.embed.weight, self.embed.bias))
-        encoding, after = self.encoder(embedded, batch.origins, state, batch.lengths)
-        skip = silu(gather_steps(embedded, batch.origins))
-        encoding = encoding._replace(summary=self.dropout(torch.cat([encoding.summary, skip], dim=-1)))
-        mixing, raw = self.decoder(encoding, known, batch.origins).split([self.paths.count, self.head.width], dim=-1)
+        covariates = self._covariates(batch)
+        encoding, after = self._encode(batch, self._inputs(batch, history, scales, covariates), state)
         paths = self.paths(history, self.lead, batch.origins)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
-        naive = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(raw.dtype)
-        if self.mixer is not None:
-            raw = self.mixer(raw, naive, encoding.summary)
+        naive = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(encoding.summary.dtype)
         blocked = ~paths.available & paths.available.any(dim=-1, keepdim=True)
+        if self.decoder.feeds_back:
+            true = None if targets is None else ((targets - loc) / safe).to(naive.dtype)
+            encoding = encoding._replace(feedback=Feedback(naive.transpose(-1, -2), blocked[:, :, None], true))
+        numbers = self.decoder(encoding, covariates[0], batch.origins)
+        if self.mixer is not None:
+            numbers = self.mixer(numbers, naive, encoding.summary)
+        mixing, raw = numbers.split([self.paths.count, self.head.width], dim=-1)
         barrier = torch.where(blocked, -torch.inf, 0.0)[..., None].to(raw.dtype)
         weights = torch.softmax(mixing.transpose(-1, -2) + barrier, dim=2)  # [B, O, R, H]: along R it is fast with the steps last
         centre = (weights * naive).sum(dim=2) + raw[..., 0]
@@ -137,18 +152,34 @@ class Network(nn.Module):
         given = HeadInput(raw, centre, spread, loc, scale)
         return given, scales, paths.available[..., 0], after, statistics
 
-    def _inputs(self, history: Tensor, scales: Scales, known: Tensor, past: Tensor, static: Tensor) -> Tensor:
-        """The input of every step, float32 [B, T, C]."""
-        steps = known.shape[1]
-        recent = history[:, self.lead - self.lags + 1 :]
+    def _encode(self, batch: Batch, inputs: Tensor, state: EncoderState | None) -> tuple[Encoding, EncoderState]:
+        """The encoding, and the encoder's state after each row's last real step."""
+        encoding: Encoding
+        if self.embed is None:
+            encoding, after = self.encoder(inputs, batch.origins)
+            return encoding, after
+        embedded = self.dropout(row_product(inputs, self.embed.weight, self.embed.bias))
+        encoding, after = self.encoder(embedded, batch.origins, state, batch.lengths)
+        skip = silu(gather_steps(embedded, batch.origins))
+        return encoding._replace(summary=self.dropout(torch.cat([encoding.summary, skip], dim=-1))), after
+
+    def _inputs(self, batch: Batch, history: Tensor, scales: Scales, covariates: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """The input of every step, float32 [B, T, C]; for a windowed encoder of every origin, values as they are, [B, O, C]."""
+        known, past, static = covariates
+        recent, loc, unit = history[:, self.lead - self.lags + 1 :], scales.loc, scales.scale
         windows, seen = (x.unfold(1, self.lags, 1) for x in (recent, (~torch.isnan(recent)).to(known.dtype)))
-        scale = torch.where(scales.scale > 0, scales.scale, 1.0)[..., None]
-        z = ((windows - scales.loc[..., None]) / scale).to(known.dtype)
-        lagged = torch.nan_to_num(torch.copysign(z.abs().log1p(), z), nan=0.0, posinf=torch.inf, neginf=-torch.inf)
-        total = scales.loc.abs() + scales.scale
-        ratio = (scales.scale / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
+        if not self.encoder.causal:
+            windows, seen, loc, unit, known, past = (
+                gather_steps(x, batch.origins) for x in (windows, seen, loc, unit, known, past)
+            )
+        steps, scale = windows.shape[1], torch.where(unit > 0, unit, 1.0)[..., None]
+        z = ((windows - loc[..., None]) / scale).to(known.dtype)
+        values = torch.copysign(z.abs().log1p(), z) if self.encoder.causal else z
+        lagged = torch.nan_to_num(values, nan=0.0, posinf=torch.inf, neginf=-torch.inf)
+        total = loc.abs() + unit
+        ratio = (unit / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
         constant = static[:, None].expand(-1, steps, -1)
-        return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known, past, constant], dim=-1)
+        return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known[:, :steps], past, constant], dim=-1)
 
     def _covariates(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""

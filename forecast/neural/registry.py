@@ -9,29 +9,47 @@ from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
 from forecast.networks.build import EncoderName, HeadName, NetworkSettings
+from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.neural.forecaster import NeuralForecaster
+from forecast.neural.presets import PRESETS, Preset
 from forecast.neural.training import Precision, TrainingSettings
 
 
 def recurrent(
     *, encoder: EncoderName, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
     name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName = "quantile", lags: int | None = None,
-    hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "both", mixer: int = 32, max_steps: int = 400,
-    validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
-    average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
+    hidden_size: int | None = None, layers: int = 3, dropout: float | None = None, loss_weight: LossWeight = "both",
+    linear_kind: LinearKind = "nlinear", patch: int | None = None, forced_steps: int | None = None, max_steps: int = 400,
+    validate_every: int = 50, learning_rate: float | None = None, weight_decay: float | None = None, warm_up: int = 20,
+    average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
-    checkpoints: str | None = None, carry: bool = True,
+    checkpoints: str | None = None, mixer: int | None = None, carry: bool = True,
 ) -> NeuralForecaster:  # fmt: skip
-    """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings."""
+    """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
+
+    Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
+    """
+    own = PRESETS.get(encoder, Preset()).changed(
+        hidden_size=hidden_size,
+        dropout=dropout,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        stride=stride,
+        mixer=mixer,
+    )
+    forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
-        network=NetworkSettings(encoder, head, lags, hidden_size, layers, dropout, loss_weight, mixer, carry),
+        network=NetworkSettings(
+            encoder, head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
+            forced_steps=forced, mixer=own.mixer, carry=carry,
+        ),
         training=TrainingSettings(
-            max_steps=max_steps, validate_every=validate_every, learning_rate=learning_rate, weight_decay=weight_decay,
+            max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
-            stride=stride, seed=seed, budget=budget,
+            stride=own.stride, seed=seed, budget=budget,
             deterministic=deterministic, precision=precision,
         ),
     )  # fmt: skip

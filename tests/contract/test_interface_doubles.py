@@ -1,6 +1,6 @@
 """Four toy parts of kinds that are still to come fit the interfaces as they are, inside the same Network.
 
-A windowed attention encoder (not causal, one origin), a normaliser with a season (loc and scale differ by target step), a sampled
+A windowed attention encoder (not causal, reads the lag vectors of the origins), a normaliser with a season (loc and scale differ by target step), a sampled
 rollout (joint paths), a count head (data units, exact zeros).
 """
 
@@ -28,6 +28,7 @@ from forecast.networks.interfaces import (
     Rollout,
     Scales,
 )
+from forecast.networks.lag_window import LagWindow
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.network import Network
 from forecast.networks.normalisers.windowed_spread import WindowedSpread
@@ -40,15 +41,15 @@ LAGS, HIDDEN, SEASON, STEPS = 8, 12, 4, 24
 
 @final
 class WindowedAttention(Encoder):
-    """Every step attends to every real step: the summary of the one origin sees the whole window."""
+    """Every lag of an origin's window attends to every observed one."""
 
     causal = False
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.attention = nn.MultiheadAttention(inputs, 2, batch_first=True)
-        self.out = nn.Linear(inputs, width)
+        self.embed = nn.Linear(2, width)
+        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
 
     def initial_state(self, batch: int) -> EncoderState:
         """Returns nothing: there is no state to carry."""
@@ -57,12 +58,13 @@ class WindowedAttention(Encoder):
     def forward(
         self, inputs: Tensor, origins: Tensor, state: EncoderState | None = None, lengths: Tensor | None = None
     ) -> tuple[Encoding, EncoderState]:
-        """Returns the attended window; padding is masked."""
-        steps = torch.arange(inputs.shape[1])
-        padding = None if lengths is None else steps >= lengths[:, None]
-        attended, _ = self.attention(inputs, inputs, inputs, key_padding_mask=padding, need_weights=False)
-        memory = self.out(attended)
-        return Encoding(memory, None if padding is None else ~padding, gather_steps(memory, origins)), ()
+        """Returns the attended window of every origin; lags without a value are masked."""
+        window = LagWindow.of(inputs, LAGS)
+        embedded = self.embed(torch.stack([window.values, window.seen], dim=-1)).flatten(0, 1)
+        missing = (window.seen == 0).flatten(0, 1) & (window.seen > 0).any(dim=-1).flatten()[:, None]
+        attended, _ = self.attention(embedded, embedded, embedded, key_padding_mask=missing, need_weights=False)
+        memory = attended.unflatten(0, inputs.shape[:2])
+        return Encoding(memory, ~missing.unflatten(0, inputs.shape[:2]), memory[:, :, -1]), ()
 
 
 @final
@@ -76,10 +78,10 @@ class MemoryDecoder(Decoder):
 
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:
         """Returns raw [B, O, H, R + P]."""
-        scores = self.queries @ encoding.memory.transpose(1, 2)
+        scores = self.queries @ encoding.memory.transpose(-1, -2)
         if encoding.memory_mask is not None:
-            scores = scores.masked_fill(~encoding.memory_mask[:, None], -torch.inf)
-        read = (scores.softmax(dim=-1) @ encoding.memory)[:, None].expand(-1, origins.shape[1], -1, -1)
+            scores = scores.masked_fill(~encoding.memory_mask[:, :, None], -torch.inf)
+        read = scores.softmax(dim=-1) @ encoding.memory
         summary = encoding.summary[:, :, None].expand(-1, -1, HORIZON, -1)
         raw: Tensor = self.out(torch.cat([read, summary], dim=-1))
         return raw
@@ -171,7 +173,7 @@ def _network(
     cells = encoder or FusedRecurrent(cell="gru", inputs=HIDDEN, hidden_size=HIDDEN)
     top = head or QuantileHead(levels=LEVELS, horizon=HORIZON, season_length=SEASON)
     scales = normaliser or WindowedSpread(season_length=SEASON, level_window=SEASON, spread_window=8)
-    summary, outputs = cells.width + HIDDEN, paths.count + top.width
+    summary, outputs = cells.width + (HIDDEN if cells.causal else 0), paths.count + top.width
     decoder: Decoder = DirectDecoder(summary=summary, horizon=HORIZON, outputs=outputs, known=WIDTHS.known)
     if memory:
         decoder = MemoryDecoder(summary, cells.width, outputs)
@@ -199,13 +201,16 @@ def _trains(network: Network) -> None:
 
 
 def test_a_windowed_attention_encoder_and_a_decoder_of_its_memory_fit() -> None:
-    network = _network(encoder=WindowedAttention(HIDDEN, HIDDEN), memory=True)
+    network = _network(encoder=WindowedAttention(HIDDEN), memory=True)
     _trains(network)
     reader = Reader(network.eval(), random_y(3, STEPS))
     lengths = torch.tensor([STEPS, 10, 5])
     prediction, state = reader.read(network.initial_state(3), 0, STEPS, lengths[:, None] - 1, lengths)
     assert torch.isfinite(prediction.quantiles).all()
     assert state.encoder == ()
+    every, _ = reader.read(network.initial_state(3), 0, STEPS, reader.every(0, STEPS))
+    at_end = torch.stack([every.quantiles[row, length - 1] for row, length in enumerate(lengths)])
+    torch.testing.assert_close(at_end, prediction.quantiles[:, 0], rtol=1e-5, atol=1e-4)
     reader.y[1:, 10:] = 1e6
     again, _ = reader.read(network.initial_state(3), 0, STEPS, lengths[:, None] - 1, lengths)
     assert torch.equal(prediction.quantiles[1:], again.quantiles[1:]), "padding is not read"

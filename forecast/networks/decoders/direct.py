@@ -7,6 +7,7 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from forecast.networks.decoders.known_steps import at_targets
 from forecast.networks.interfaces import Decoder, Encoding
 
 
@@ -49,10 +50,6 @@ class DirectDecoder(Decoder):
         raw: Tensor = self.out(hidden).unflatten(-1, (self.horizon, self.outputs))
         if self.known is None or self.effect is None:
             return raw
-        embedded = silu(self.known(known))[:, 1:].unfold(1, self.horizon, 1)  # [B, T, E, H], a view
-        batch, count = origins.shape
-        index = origins[..., None, None].expand(batch, count, self.embedding, self.horizon)
-        steps = embedded if count == embedded.shape[1] else embedded.gather(1, index)
         coefficients = self.effect(hidden).unflatten(-1, (self.embedding, self.outputs))
-        effect: Tensor = steps.transpose(-1, -2) @ coefficients
+        effect: Tensor = at_targets(silu(self.known(known)), origins, self.horizon) @ coefficients
         return raw + effect

@@ -90,6 +90,7 @@ def test_without_a_lag_vector_the_level_and_the_spread_are_those_of_the_default(
         build_network(NetworkSettings(lags=lags), horizon=4, levels=LEVELS, season_lengths=(7,), widths=WIDTHS)
         for lags in (1, None)
     )
+    assert alone.embed is not None
     assert (alone.lags, alone.embed.in_features) == (1, WIDTHS.inputs(1))
     assert default.lags > 7
     assert alone.paths.level_window == default.paths.level_window == 7

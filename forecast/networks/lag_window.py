@@ -1,0 +1,35 @@
+"""The input of a windowed encoder, taken apart: the encoder treats the lag vector as its sequence.
+
+A windowed model is a function of the last D values alone. It carries nothing but the ring that they are read from, so it keeps every
+law of carried state without a state of its own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class LagWindow(NamedTuple):
+    """What is known at O origins of B series.
+
+    values: the last D values, oldest first, in the origin's scaled units, 0 where missing. Shape [B, O, D].
+    seen: 1 where a value was observed. Shape [B, O, D].
+    context: log of the spread as a share of the level, then the origin's known, past and static covariates. Shape [B, O, C - 2D].
+    """
+
+    values: Tensor
+    seen: Tensor
+    context: Tensor
+
+    @classmethod
+    def of(cls, inputs: Tensor, lags: int) -> LagWindow:
+        """Returns the parts of inputs [B, O, C] with lag vectors of length `lags`."""
+        return cls(*inputs.split([lags, lags, inputs.shape[-1] - 2 * lags], dim=-1))
+
+    def since_last(self) -> Tensor:
+        """Returns the values less the last observed one, 0 where missing: the loc of the network cancels. Shape [B, O, D]."""
+        place = (self.seen * torch.arange(self.seen.shape[-1], device=self.seen.device)).amax(dim=-1, keepdim=True)
+        return (self.values - self.values.gather(-1, place.long())) * self.seen

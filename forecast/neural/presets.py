@@ -1,0 +1,46 @@
+"""What the named networks do differently from the rest when nothing else is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+from forecast.networks.build import EncoderName
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Defaults of the settings that models differ in; see NetworkSettings and TrainingSettings.
+
+    forced_share: of max_steps, gives forced_steps. stride: larger where every origin costs a window or a walk through the horizon.
+    mixer: 0 where the decoder has its own way to the steps.
+    """
+
+    hidden_size: int = 128
+    dropout: float = 0.1
+    forced_share: float = 0.0
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    stride: int = 4
+    mixer: int = 32
+
+    def changed(
+        self, *, hidden_size: int | None, dropout: float | None, learning_rate: float | None, weight_decay: float | None,
+        stride: int | None, mixer: int | None,
+    ) -> Preset:  # fmt: skip
+        """Returns the preset with the given settings in the place of its own; None leaves its own."""
+        given: Mapping[str, Any] = {
+            "hidden_size": hidden_size, "dropout": dropout, "learning_rate": learning_rate, "weight_decay": weight_decay,
+            "stride": stride, "mixer": mixer,
+        }  # fmt: skip
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+PRESETS: Mapping[EncoderName, Preset] = {
+    "linear": Preset(dropout=0.0, stride=16, mixer=0),
+    "segrnn": Preset(stride=16, mixer=0),
+    "mqrnn": Preset(stride=8, mixer=0),
+    "seq2seq": Preset(forced_share=0.6, stride=24, mixer=0),
+}
