@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 
 
@@ -17,3 +18,8 @@ def roles_in(schema: str) -> Roles:
     """Returns the covariates of a schema."""
     found = json.loads(schema)
     return Roles(tuple(found["known"]), tuple(found["past"]), tuple(found["static"]))
+
+
+def frequency_in(schema: str) -> Frequency:
+    """Returns the frequency of a schema, with the seasons that its alias stands for."""
+    return Frequency.parse(json.loads(schema)["frequency"])

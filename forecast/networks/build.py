@@ -35,10 +35,12 @@ class NetworkSettings:
 
     encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
     hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
-    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's state to
-    zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say what the lag
-    vector and the recurrence are worth. linear_kind: Of `linear` alone. patch: Steps of a segment of `segrnn`; None chooses it from
-    the season. forced_steps: Training steps after which `seq2seq` no longer hears true values, see `UnrolledDecoder`.
+    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's
+    state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say
+    what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
+    week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
+    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
+    longer hears true values, see `UnrolledDecoder`.
     """
 
     encoder: EncoderName = "gru"
@@ -50,6 +52,7 @@ class NetworkSettings:
     loss_weight: LossWeight = "both"
     mixer: int = 32
     carry: bool = True
+    calendar: bool = True
     linear_kind: LinearKind = "nlinear"
     patch: int | None = None
     forced_steps: int = 0
@@ -94,7 +97,13 @@ def build_parts(settings: NetworkSettings, sizes: Sizes, season: int) -> tuple[E
 
 
 def build_network(
-    settings: NetworkSettings, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], widths: Widths
+    settings: NetworkSettings,
+    *,
+    horizon: int,
+    levels: tuple[float, ...],
+    season_lengths: tuple[int, ...],
+    widths: Widths,
+    calendar: tuple[str, ...] = (),
 ) -> Network:
     """Returns a new network; before training it forecasts (mostly) the seasonal naive with its intervals.
 
@@ -102,7 +111,8 @@ def build_network(
         settings: Parts and sizes.
         horizon, levels: H and the quantile levels.
         season_lengths: In steps; those longer than LONGEST_LEAD are left to the covariates.
-        widths: Numbers of covariates.
+        widths: Numbers of covariates, the features of the calendar among the known ones.
+        calendar: Names of the cycles that these features stand for.
     """
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
     season, size = (seasons[0] if seasons else 1), settings.hidden_size
@@ -127,4 +137,4 @@ def build_network(
             hidden=settings.mixer,
         )  # fmt: skip
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
-                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer)  # fmt: skip
+                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar)  # fmt: skip

@@ -86,12 +86,16 @@ class NaivePaths:
     def _season(
         self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor, back: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """Value of each step's phase, `back` seasons back or more, [B, O, H], and whether one was observed, [B, O, H]."""
-        filled, found = fill_forward(values, seen, season)
+        """Value of each step's phase, `back` seasons back or more, [B, O, H], and whether one was observed, [B, O, H].
+
+        Only the last `lead` rows up to the origin count, which is what a carried state holds.
+        """
+        filled, column = fill_forward(values, seen, season)
         phase = torch.arange(self.horizon, device=values.device) % season
         index = (origins + lead - back * season + 1)[..., None] + phase  # [B, O, H]
         flat = index.flatten(1)
-        return filled.gather(1, flat).view_as(index), found.gather(1, flat).view_as(index)
+        found = column.gather(1, flat).view_as(index) >= (origins + lead - self.lead)[..., None]
+        return filled.gather(1, flat).view_as(index), found
 
     def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""

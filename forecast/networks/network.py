@@ -64,6 +64,7 @@ class Network(nn.Module):
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
         mixer: Lets every step see what the paths say of it; None for none.
+        calendar: Names of the cycles whose features are the last of the known covariates; whoever makes batches appends them.
     """
 
     covariate_loc: Tensor
@@ -72,12 +73,13 @@ class Network(nn.Module):
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
         widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
+        calendar: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
         self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
-        self.horizon = paths.horizon
+        self.horizon, self.calendar = paths.horizon, calendar
         self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
         total = sum(widths)

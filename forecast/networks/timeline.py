@@ -28,12 +28,15 @@ def gather_steps(x: Tensor, origins: Tensor) -> Tensor:
 
 
 def fill_forward(values: Tensor, seen: Tensor, season: int) -> tuple[Tensor, Tensor]:
-    """Returns each step's own value or, where missing, the last observed one of the same phase, and whether there is one.
+    """Returns each step's own value or, where missing, the last observed one of the same phase, and the column that it is from.
 
     Args:
         values: 0 where missing. Shape [B, n].
         seen: Shape [B, n].
         season: Steps between values of one phase; 1 takes the last observed value.
+
+    Returns:
+        Values and columns, -1 where there is none, each [B, n].
     """
     n = values.shape[1]
     front = -n % season
@@ -41,4 +44,6 @@ def fill_forward(values: Tensor, seen: Tensor, season: int) -> tuple[Tensor, Ten
     order = torch.arange(blocks.shape[1], device=values.device)[None, :, None]
     last = torch.where(blocks, order, -1).cummax(dim=1).values
     filled = pad(values, (front, 0)).unflatten(1, (-1, season)).gather(1, last.clamp(min=0))
-    return filled.flatten(1)[:, front:], (last >= 0).flatten(1)[:, front:]
+    phase = torch.arange(season, device=values.device) - front
+    column = torch.where(last >= 0, last * season + phase, -1)
+    return filled.flatten(1)[:, front:], column.flatten(1)[:, front:]

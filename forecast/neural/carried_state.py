@@ -13,11 +13,14 @@ import numpy as np
 from forecast.core.arrays import FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError
 from forecast.core.forecast_frame import ForecastFrame
+from forecast.core.forecaster import require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
+from forecast.core.panel_schema import frequency_in
 from forecast.networks.state import NetworkState
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.inference import read_panel, read_piece
+from forecast.windowing.calendar import CalendarTable
 from forecast.windowing.segments import Segments
 
 
@@ -74,19 +77,26 @@ def update(
     return frame, CarriedState(state.ids, after.ends, network)
 
 
-def step(forecaster: NeuralForecaster, state: NetworkState, y: FloatArray) -> tuple[FloatArray, FloatArray, NetworkState]:
+def step(
+    forecaster: NeuralForecaster, state: NetworkState, y: FloatArray, ordinals: IntArray | None = None
+) -> tuple[FloatArray, FloatArray, NetworkState]:
     """Feeds one observation of each series of a network without covariates: arrays in, arrays out.
 
     Args:
         forecaster: Trained without covariates.
         state: Of B series.
         y: The next observation, data units, NaN where missing. Shape [B].
+        ordinals: Where the observations stand on the grid; a network that is told the calendar needs them. Shape [B].
 
     Returns:
         mean [B, H], quantiles [B, H, Q] and the state after the observation.
     """
-    rows, horizon = len(y), forecaster.horizon
-    piece = Segments(y[:, None], np.zeros((rows, 1 + horizon, 0)), np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
+    rows, horizon, names = len(y), forecaster.horizon, forecaster.network.calendar
+    require(not names or ordinals is not None, f"{forecaster.name} is told the calendar ({', '.join(names)}): give the ordinals")
+    known = np.zeros((rows, 1 + horizon, 0))
+    if ordinals is not None:
+        known = CalendarTable(frequency_in(forecaster.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
+    piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
     mean, quantiles, after = read_piece(forecaster.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))
     return mean[:, 0], quantiles[:, 0], after
 

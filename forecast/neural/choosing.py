@@ -108,6 +108,8 @@ def validation_batch(network: Network, panel: Panel, holdout: Holdout, *, steps:
     last = cutoffs - panel.starts[series]  # row of the origin
     steps = int(min(steps, last.max() + 1))
     first = np.maximum(last + 1 - steps, 0)
-    segments = SegmentReader.of(panel).read(series, first, lead=network.lead, steps=steps, horizon=network.horizon)
+    segments = SegmentReader.of(panel, network.calendar).read(
+        series, first, lead=network.lead, steps=steps, horizon=network.horizon
+    )
     error = seasonal_errors(panel, holdout.ends[:, None], season_length).absolute[:, 0]
     return to_batch(segments, steps, (last - first)[:, None], torch.from_numpy(np.nan_to_num(error)[series]))

@@ -24,7 +24,8 @@ class SegmentPlan:
     """What a training batch is.
 
     lead, horizon: L and H of the network. batch_size: B. steps: T at most. stride: every k-th step is an origin, from a random
-    phase on. season_length: of the unit of loss. seed: batch i is drawn from (seed, i) alone.
+    phase on. season_length: of the unit of loss. seed: batch i is drawn from (seed, i) alone. calendar: Cycles
+    that the network is told of.
     """
 
     lead: int
@@ -34,6 +35,7 @@ class SegmentPlan:
     stride: int
     season_length: int
     seed: int
+    calendar: tuple[str, ...] = ()
 
 
 def to_batch(segments: Segments, steps: int, origins: IntArray, unit: torch.Tensor, lengths: IntArray | None = None) -> Batch:
@@ -53,7 +55,7 @@ class SegmentBatches(IterableDataset[Batch]):
     def __init__(self, panel: Panel, plan: SegmentPlan, first: int = 0) -> None:
         super().__init__()
         self.plan, self.first = plan, first
-        self.reader = SegmentReader.of(panel)
+        self.reader = SegmentReader.of(panel, plan.calendar)
         self.series = np.flatnonzero(panel.lengths > 1)
         self.lengths = panel.lengths
         self.steps = int(min(plan.steps, max(int(self.lengths.max()) - 1, 1)))

@@ -13,7 +13,7 @@ from typing import final
 import numpy as np
 import torch
 
-from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.arrays import AnyArray, FloatArray, IntArray
 from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
 from forecast.core.holdout import hold_out
@@ -24,8 +24,9 @@ from forecast.networks.build import NetworkSettings, build_network
 from forecast.networks.network import Network, Widths
 from forecast.neural.inference import Block, read_panel, stream_panel
 from forecast.neural.training import Trained, TrainingSettings, train
+from forecast.windowing.calendar import repeated_cycles
 
-_SCHEMA = "schema"
+_SCHEMA, _CALENDAR = "schema", "calendar"
 
 
 @final
@@ -53,7 +54,7 @@ class NeuralForecaster(Forecaster):
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
         self._network: Network | None = None
-        self._schema = ""
+        self.schema = ""
 
     @property
     def network(self) -> Network:
@@ -89,12 +90,13 @@ class NeuralForecaster(Forecaster):
     def _fit(self, panel: Panel) -> Trained:
         torch.manual_seed(self.training.seed)
         schema = panel_schema(panel)
-        network = _new_network(self, schema)
-        loc, scale = covariate_scales(panel)
+        calendar = repeated_cycles(panel.frequency, float(np.median(panel.lengths))) if self.settings.calendar else ()
+        network = _new_network(self, schema, calendar)
+        loc, scale = covariate_scales(panel, 2 * len(calendar))
         network.covariate_loc.copy_(torch.from_numpy(loc))
         network.covariate_scale.copy_(torch.from_numpy(scale))
         trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
-        self._network, self._schema, self.steps_taken = network, schema, trained.steps
+        self._network, self.schema, self.steps_taken = network, schema, trained.steps
         return trained
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
@@ -123,25 +125,28 @@ class NeuralForecaster(Forecaster):
     def weights(self) -> Weights:
         """Returns the network's tensors and the schema of the panels that they belong to (JSON as bytes)."""
         arrays = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
-        return {**arrays, _SCHEMA: np.frombuffer(self._schema.encode(), dtype=np.uint8).copy()}
+        return {**arrays, _SCHEMA: _bytes(self.schema), _CALENDAR: _bytes(",".join(self.network.calendar))}
 
     def restore(self, weights: Weights) -> None:
         """Takes trained weights back; see `Forecaster.restore`."""
-        require(_SCHEMA in weights, f"{self.name}: the weights do not say which frequency and covariates they were trained with")
-        schema = np.asarray(weights[_SCHEMA], dtype=np.uint8).tobytes().decode()
-        network = _new_network(self, schema)
+        require(
+            _SCHEMA in weights and _CALENDAR in weights,
+            f"{self.name}: the weights do not say which frequency and covariates they were trained with",
+        )
+        schema, cycles = (np.asarray(weights[name], dtype=np.uint8).tobytes().decode() for name in (_SCHEMA, _CALENDAR))
+        network = _new_network(self, schema, tuple(cycles.split(",")) if cycles else ())
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        found = {name: tuple(value.shape) for name, value in weights.items() if name != _SCHEMA}
+        found = {name: tuple(value.shape) for name, value in weights.items() if name not in (_SCHEMA, _CALENDAR)}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
-        self._network, self._schema = network.eval(), schema
+        self._network, self.schema = network.eval(), schema
 
     def check(self, panel: Panel) -> None:
         """Raises ModelError unless the panel has the frequency and the covariates of training."""
         require(self._network is not None, f"{self.name} is not fitted; call fit or restore first")
         found = panel_schema(panel)
-        require(found == self._schema, f"{self.name} was trained on {self._schema}, the panel has {found}: give the same columns")
+        require(found == self.schema, f"{self.name} was trained on {self.schema}, the panel has {found}: give the same columns")
 
     def future_of(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
         """Returns the known covariates of the H steps after each series' end; None for a panel without them. Shape [N, H, K]."""
@@ -162,10 +167,13 @@ class NeuralForecaster(Forecaster):
         )
 
 
-def covariate_scales(panel: Panel) -> tuple[FloatArray, FloatArray]:
-    """Returns mean and standard deviation of every covariate, known, past and static; 1 where it is constant. Shape [K + P + S]."""
+def covariate_scales(panel: Panel, features: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Returns mean and standard deviation of every covariate, known, past and static; 1 where it is constant.
+
+    Between the known and the past ones stand the calendar's F features, which stay as they are. Shape [K + F + P + S].
+    """
     loc, scale = [], []
-    for values in (panel.known, panel.past, panel.static):
+    for values in (panel.known, np.zeros((0, features)), panel.past, panel.static):
         for column in values.T:
             seen = column[~np.isnan(column)]
             loc.append(float(seen.mean()) if len(seen) else 0.0)
@@ -174,10 +182,14 @@ def covariate_scales(panel: Panel) -> tuple[FloatArray, FloatArray]:
     return np.array(loc), np.array(scale)
 
 
-def _new_network(forecaster: NeuralForecaster, schema: str) -> Network:
+def _bytes(text: str) -> AnyArray:
+    return np.frombuffer(text.encode(), dtype=np.uint8).copy()
+
+
+def _new_network(forecaster: NeuralForecaster, schema: str, calendar: tuple[str, ...]) -> Network:
     """An untrained network for panels of a schema."""
     roles = roles_in(schema)
     return build_network(
         forecaster.settings, horizon=forecaster.horizon, levels=forecaster.levels, season_lengths=forecaster.season_lengths,
-        widths=Widths(len(roles.known), len(roles.past), len(roles.static)),
+        widths=Widths(len(roles.known) + 2 * len(calendar), len(roles.past), len(roles.static)), calendar=calendar,
     )  # fmt: skip

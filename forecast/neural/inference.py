@@ -50,7 +50,7 @@ def read_panel(
         horizon_known: Known covariates of the H steps after each series' end; otherwise those of the panel count. Shape [N, H, K].
         state: Of the N series before the panel's rows; None: nothing was read yet.
     """
-    rows, reader = block_rows(len(panel)), SegmentReader.of(panel)
+    rows, reader = block_rows(len(panel)), SegmentReader.of(panel, network.calendar)
     for begin in range(0, len(panel), rows):
         series = np.arange(begin, min(begin + rows, len(panel)))
         before = network.initial_state(rows)
@@ -66,7 +66,7 @@ def stream_panel(network: Network, panel: Panel, origins: IntArray) -> Iterator[
 
     No more than the forecasts of BLOCK_ROWS series and PIECE_STEPS origins each are held at once.
     """
-    rows, reader = block_rows(len(panel)), SegmentReader.of(panel)
+    rows, reader = block_rows(len(panel)), SegmentReader.of(panel, network.calendar)
     for begin in range(0, len(panel), rows):
         series = np.arange(begin, min(begin + rows, len(panel)))
         for block, _ in _read_pieces(network, reader, series, origins[series], network.initial_state(rows), None):
@@ -140,10 +140,13 @@ def read_piece(
 
 
 def _put_future(known: FloatArray, future: FloatArray, lengths: IntArray) -> None:
-    """Writes the known covariates of the horizon behind the end of each row whose end is in sight. known: [B, T + H, K]."""
+    """Writes the known covariates of the horizon behind the end of each row whose end is in sight.
+
+    known: [B, T + H, K + F], of which the calendar's F stay. future: [B, H, K].
+    """
     place = lengths[:, None] + np.arange(future.shape[1])
     row, step = np.nonzero((place >= 0) & (place < known.shape[1]))
-    known[row, place[row, step]] = future[row, step]
+    known[row, place[row, step], : future.shape[2]] = future[row, step]
 
 
 def _fill(array: IntArray, rows: int) -> IntArray:

@@ -24,7 +24,7 @@ def recurrent(
     validate_every: int = 50, learning_rate: float | None = None, weight_decay: float | None = None, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
-    checkpoints: str | None = None, mixer: int | None = None, carry: bool = True,
+    checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -44,7 +44,7 @@ def recurrent(
         checkpoints=None if checkpoints is None else Path(checkpoints),
         network=NetworkSettings(
             encoder, head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
-            forced_steps=forced, mixer=own.mixer, carry=carry,
+            forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar,
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,

@@ -187,7 +187,7 @@ def within_budget(network: Network, panel: Panel, settings: TrainingSettings, se
 def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
     """Returns the plan of the training batches of a panel."""
     return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
-                       panel.frequency.season_length, settings.seed)  # fmt: skip
+                       panel.frequency.season_length, settings.seed, network.calendar)  # fmt: skip
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import final
 
 import numpy as np
 
@@ -15,9 +16,12 @@ from forecast.core.arrays import AnyArray, FloatArray, IntArray
 from forecast.core.frequency import Frequency
 
 _DAY = 86400 * 10**9  # nanoseconds
+REPEATS = 1.5
 
 
-def calendar_features(frequency: Frequency, ordinals: IntArray) -> tuple[tuple[str, ...], FloatArray]:
+def calendar_features(
+    frequency: Frequency, ordinals: IntArray, chosen: tuple[str, ...] | None = None
+) -> tuple[tuple[str, ...], FloatArray]:
     """Returns the names of the features and their values in [-1, 1]: a sine and a cosine for each cycle that the grid passes through.
 
     Hours have hour_of_day, day_of_week, day_of_month and day_of_year; days the same without the hour; weeks day_of_year; months
@@ -26,11 +30,12 @@ def calendar_features(frequency: Frequency, ordinals: IntArray) -> tuple[tuple[s
     Args:
         frequency: The grid.
         ordinals: Positions on it. Shape [n].
+        chosen: Names of cycles; None for all.
 
     Returns:
         Names, F of them, and values [n, F].
     """
-    names = cycles(frequency)
+    names = cycles(frequency) if chosen is None else chosen
     out = np.empty((len(ordinals), 2 * len(names)))
     stamps = frequency.stamps(ordinals) if names else None
     for column, name in enumerate(names):
@@ -53,6 +58,47 @@ def cycles(frequency: Frequency) -> tuple[str, ...]:
     if frequency.kind == "month" and frequency.width % 12:
         return ("quarter_of_year",) if frequency.width % 3 == 0 else ("month_of_year", "quarter_of_year")
     return ()
+
+
+def repeated_cycles(frequency: Frequency, steps: float) -> tuple[str, ...]:
+    """Returns the cycles that a history of some steps passes through at least REPEATS times: of the others nothing can be learned."""
+    names = cycles(frequency)
+    if not names:
+        return ()
+    first = frequency.stamps(np.arange(2, dtype=np.int64))
+    step = float((first[1] - first[0]).astype("timedelta64[s]").astype(np.int64))
+    return tuple(name for name in names if steps * step >= REPEATS * _SECONDS[name])
+
+
+@final
+class CalendarTable:
+    """The calendar's features of the steps of a grid, worked out once for each step that is asked for.
+
+    Args:
+        frequency: The grid.
+        names: Cycles, as `cycles` names them.
+    """
+
+    def __init__(self, frequency: Frequency, names: tuple[str, ...]) -> None:
+        self.frequency, self.names = frequency, names
+        self._first, self._table = 0, np.zeros((0, 2 * len(names)))
+
+    def beside(self, known: FloatArray, ordinals: IntArray) -> FloatArray:
+        """Returns known covariates with the features behind them. known [B, n, K], ordinals [B, n]; the result [B, n, K + F]."""
+        if not self.names or not ordinals.size:
+            return known
+        low, high = int(ordinals.min()), int(ordinals.max())
+        if low < self._first or high >= self._first + len(self._table):
+            self._grow(low, high)
+        return np.concatenate([known, self._table[ordinals - self._first]], axis=-1)
+
+    def _grow(self, low: int, high: int) -> None:
+        """Works out the steps from low to high and some more on both sides, beside those that are there."""
+        if len(self._table):
+            low, high = min(low, self._first), max(high, self._first + len(self._table) - 1)
+        spare = (high - low + 1) // 4 + 16
+        self._first = low - spare
+        _, self._table = calendar_features(self.frequency, np.arange(low - spare, high + spare + 1), self.names)
 
 
 def _hour(stamps: AnyArray) -> FloatArray:
@@ -89,4 +135,8 @@ def _quarter(stamps: AnyArray) -> FloatArray:
 _POSITIONS: Mapping[str, Callable[[AnyArray], FloatArray]] = MappingProxyType(
     {"hour_of_day": _hour, "day_of_week": _weekday, "day_of_month": _day_of_month, "day_of_year": _day_of_year,
      "month_of_year": _month, "quarter_of_year": _quarter}
+)  # fmt: skip
+_SECONDS: Mapping[str, float] = MappingProxyType(
+    {"hour_of_day": 86400.0, "day_of_week": 7 * 86400.0, "day_of_month": 30 * 86400.0, "day_of_year": 365 * 86400.0,
+     "month_of_year": 365 * 86400.0, "quarter_of_year": 365 * 86400.0}
 )  # fmt: skip

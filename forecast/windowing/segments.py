@@ -12,6 +12,7 @@ import numpy as np
 
 from forecast.core.arrays import BoolArray, FloatArray, IntArray
 from forecast.core.panel import Panel
+from forecast.windowing.calendar import CalendarTable
 
 
 class Segments(NamedTuple):
@@ -36,23 +37,26 @@ class SegmentReader:
     serve differences inside one series only; measured in its own peak, no series is too large or too small for its neighbours.
     Shape [rows + 1].
     peak: largest |y| of each series, data units; 1 where nothing but 0 was observed. Shape [N].
+    calendar: what every step is told of its place in the calendar, after the panel's own known covariates.
     """
 
     panel: Panel
     observed: FloatArray
     absolute: FloatArray
     peak: FloatArray
+    calendar: CalendarTable
 
     @classmethod
-    def of(cls, panel: Panel) -> SegmentReader:
-        """Returns the reader of a panel."""
+    def of(cls, panel: Panel, cycles: tuple[str, ...] = ()) -> SegmentReader:
+        """Returns the reader of a panel, which tells every step its place in the given cycles of the calendar."""
         seen = ~np.isnan(panel.y)
         size = np.where(seen, np.abs(panel.y), 0.0)
         largest = np.maximum.reduceat(size, panel.offsets[:-1]) if len(panel) else np.zeros(0)
         peak = np.where(largest > 0, largest, 1.0)
         zero = np.zeros(1)
         counts = np.concatenate([zero, np.cumsum(seen, dtype=np.float64)])
-        return cls(panel, counts, np.concatenate([zero, np.cumsum(size / np.repeat(peak, panel.lengths))]), peak)
+        return cls(panel, counts, np.concatenate([zero, np.cumsum(size / np.repeat(peak, panel.lengths))]), peak,
+                   CalendarTable(panel.frequency, cycles))  # fmt: skip
 
     def read(self, series: IntArray, first: IntArray, *, lead: int, steps: int, horizon: int) -> Segments:
         """Returns the segments whose step 0 is row `first[b]` of series `series[b]`.
@@ -77,6 +81,7 @@ class SegmentReader:
         y = np.where(inside, panel.y[flat], np.nan)
         ahead, ahead_inside = rows(0, steps + horizon)
         known = np.where(ahead_inside[..., None], panel.known[ahead], np.nan)
+        known = self.calendar.beside(known, (panel.starts[series] + first)[:, None] + np.arange(steps + horizon))
         past = np.where(ahead_inside[:, :steps, None], panel.past[ahead[:, :steps]], np.nan)
         before = begin + np.clip(first, 0, length)
         count = self.observed[before] - self.observed[begin]

@@ -19,6 +19,7 @@ from forecast.core.forecaster import Forecaster
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
 from forecast.ensembling.registry import ENSEMBLES
+from forecast.factory import rebuild
 from forecast.neural.registry import NEURAL
 
 Build = Callable[..., Forecaster]
@@ -189,10 +190,9 @@ def test_a_history_cut_to_its_limit_gives_the_same_forecast(name: str) -> None:
 @every_forecaster
 def test_recipe_and_weights_rebuild_the_same_forecasts_bit_for_bit(name: str) -> None:
     recipe = json.loads(json.dumps(fitted(name).recipe()))
-    rebuilt = BUILDS[recipe.pop("kind")](**recipe)
     weights = fitted(name).weights()
     assert all(array.dtype != object for array in weights.values())
-    rebuilt.restore({key: array.copy() for key, array in weights.items()})
+    rebuilt = rebuild(recipe, {key: array.copy() for key, array in weights.items()})
     assert same(rebuilt.predict(ordinary()), forecast_of_ordinary(name))
     assert rebuilt.recipe() == fitted(name).recipe()
 

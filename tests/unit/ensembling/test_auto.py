@@ -11,7 +11,7 @@ from forecast.core.errors import ModelError
 from forecast.core.forecaster import Recipe
 from forecast.ensembling.auto import AutoForecaster
 from forecast.ensembling.members import train_members
-from forecast.ensembling.registry import ENSEMBLES
+from forecast.factory import rebuild
 from tests.unit.neural.worlds import HORIZON, LEVELS, quick, ragged_panel
 
 
@@ -47,8 +47,7 @@ def test_its_backtest_equals_predicting_at_each_cutoff(fitted: AutoForecaster) -
 
 def test_its_recipe_and_weights_rebuild_it_bitwise(fitted: AutoForecaster) -> None:
     recipe = json.loads(json.dumps(dict(fitted.recipe())))
-    rebuilt = ENSEMBLES[recipe.pop("kind")](**recipe)
-    rebuilt.restore(fitted.weights())
+    rebuilt = rebuild(recipe, fitted.weights())
     panel = ragged_panel()
     np.testing.assert_array_equal(rebuilt.predict(panel).quantiles, fitted.predict(panel).quantiles)
     with pytest.raises(ModelError, match="belong to no member"):

@@ -62,7 +62,9 @@ def test_naive_paths_equal_a_plain_loop() -> None:
                 continue
             np.testing.assert_allclose(values[row, t, 0], observed[-1])
             for step in range(6):
-                cycles = [_last_known(seen, t + 1 + step - 4 * back) for back in range(step // 4 + 1, step // 4 + 5)]
+                cycles = [
+                    _last_known(seen, t + 1 + step - 4 * back, t - paths.lead) for back in range(step // 4 + 1, step // 4 + 5)
+                ]
                 for path, value in enumerate(cycles, start=1):
                     np.testing.assert_allclose(values[row, t, path, step], observed[-1] if value is None else value)
                 known_cycles = [value for value in cycles if value is not None]
@@ -78,9 +80,9 @@ def test_naive_paths_equal_a_plain_loop() -> None:
                 np.testing.assert_allclose(values[row, t, 7], np.nanmean(now))
 
 
-def _last_known(seen: Floats, t: int) -> float | None:
-    """The value at t or, where missing, the last one of its phase before it."""
-    while t >= 0:
+def _last_known(seen: Floats, t: int, oldest: int) -> float | None:
+    """The value at t or, where missing, the last one of its phase before it, but none before `oldest`."""
+    while t >= max(oldest, 0):
         if t < len(seen) and np.isfinite(seen[t]):
             return float(seen[t])
         t -= 4
@@ -103,6 +105,7 @@ def test_gathering_at_all_steps_and_at_some_gives_what_indexing_gives() -> None:
 def test_filling_forward_by_phase_skips_missing_values_of_the_same_phase() -> None:
     values = torch.tensor([[1.0, 2.0, 0.0, 4.0, 0.0, 0.0, 7.0]])
     seen = torch.tensor([[True, True, False, True, False, False, True]])
-    filled, found = fill_forward(values, seen, 3)
+    filled, column = fill_forward(values, seen, 3)
+    found = column >= 0
     assert filled.tolist() == [[1.0, 2.0, 0.0, 4.0, 2.0, 0.0, 7.0]]
     assert found.tolist() == [[True, True, False, True, True, False, True]]

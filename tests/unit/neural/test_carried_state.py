@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.core.errors import DataError
+from forecast.core.errors import DataError, ModelError
 from forecast.core.panel import Panel
 from forecast.neural.carried_state import start, step, update
 from forecast.neural.forecaster import NeuralForecaster
@@ -89,7 +89,9 @@ def test_a_step_takes_one_observation_of_each_series() -> None:
     panel = panel.take(np.flatnonzero(panel.lengths > 30))
     forecaster.fit(panel)
     history, rows = _parts(panel, 1)
-    mean, quantiles, _ = step(forecaster, start(forecaster, history).network, rows.y)
+    mean, quantiles, _ = step(forecaster, start(forecaster, history).network, rows.y, rows.ends)
+    with pytest.raises(ModelError, match="give the ordinals"):
+        step(forecaster, start(forecaster, history).network, rows.y)
     cold = forecaster.predict(panel)
     np.testing.assert_allclose(mean, cold.mean, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(quantiles, cold.quantiles, rtol=1e-5, atol=1e-4)
