@@ -15,7 +15,7 @@ from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
 from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
 from forecast.core.errors import ConfigError, ModelError
-from forecast.core.forecaster import Forecaster, MetricSink, Recipe, Weights
+from forecast.core.forecaster import Forecaster, MetricSink, Progress, Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
@@ -32,7 +32,7 @@ __all__ = [
 
 def build_forecaster(
     model: str, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], arguments: Mapping[str, Any] | None = None,
-    name: str | None = None, sink: MetricSink | None = None,
+    name: str | None = None, sink: MetricSink | None = None, progress: Progress | None = None,
 ) -> Forecaster:  # fmt: skip
     """Returns an unfitted forecaster.
 
@@ -44,6 +44,7 @@ def build_forecaster(
         arguments: Further arguments of the model's constructor, plain values.
         name: What the forecasts are called; the model's own name by default.
         sink: Where a model that is trained reports its curve; the others leave it alone.
+        progress: Is told how far a long fit is, by models that can tell.
 
     Raises:
         ConfigError: an unknown model, or arguments that it does not take, all at once.
@@ -55,7 +56,9 @@ def build_forecaster(
     if checked.mistakes:
         raise ConfigError(f"model {model!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
     taken = parameter_names(maker)
-    extra = {key: value for key, value in (("name", name), ("sink", sink)) if value is not None and key in taken}
+    extra = {
+        key: value for key, value in (("name", name), ("sink", sink), ("progress", progress)) if value is not None and key in taken
+    }
     return maker(horizon=horizon, levels=levels, season_lengths=season_lengths, **extra, **checked.values)
 
 

@@ -20,8 +20,8 @@ from forecast.config.text import Raw
 Section = TypeVar("Section", bound=BaseModel)
 
 # What the task, the data and the section's own keys say, and what a job injects.
-TASK_ARGUMENTS = frozenset({"horizon", "levels", "season_lengths", "name", "sink"})
-INJECTED = frozenset({"sink"})
+TASK_ARGUMENTS = frozenset({"horizon", "levels", "season_lengths", "name", "sink", "progress"})
+INJECTED = frozenset({"sink", "progress"})
 
 
 @final

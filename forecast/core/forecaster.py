@@ -104,6 +104,14 @@ class MetricSink(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """Whoever waits for a long fit; `pipelines` injects the terminal behind it."""
+
+    def advance(self, share: float, seconds_left: float | None) -> None:
+        """Hears which share of the work is done, 0 to 1, and about how long the rest takes (None: not known yet)."""
+        ...
+
+
 class ModelSource(Protocol):
     """Where a job gets its model; `pipelines` injects the registry or a folder behind it."""
 

@@ -2,27 +2,51 @@
 
     python -m forecast.ensembling.member_process FOLDER
 
-FOLDER holds what `write_job` wrote; the process adds the weights. Two processes of one thread each are faster than one of two threads,
-and glibc can be told to keep freed blocks only before a process starts. It must not choose members.
+FOLDER holds what `write_job` wrote; the process adds the weights and the forecasts of the rows that were held back. Two processes of
+one thread each are faster than one of two threads, and glibc can be told to keep freed blocks only before a process starts.
+It must not choose members.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple, final
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from forecast.core.arrays import FloatArray
 from forecast.core.errors import ForecastError
 from forecast.core.forecaster import Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 
 _NUMBERS = ("offsets", "starts", "y", "known", "past", "static")
-_PANEL, _FACTS, _RECIPE, _WEIGHTS, _CURVE = "panel.npz", "panel.json", "recipe.json", "weights.safetensors", "curve.json"
+_PANEL, _FACTS, _RECIPE, _WEIGHTS, _SAID, _HELD = (
+    "panel.npz", "panel.json", "recipe.json", "weights.safetensors", "said.json", "held_out.npz")  # fmt: skip
+_PROGRESS = "progress"
+
+
+class HeldOut(NamedTuple):
+    """Forecasts of the rows that a fit held back, in the order of `Holdout.rows`: mean [R, H], quantiles [R, H, Q], data units."""
+
+    mean: FloatArray
+    quantiles: FloatArray
+
+
+class Learned(NamedTuple):
+    """What a member's training left: its weights, its forecasts of the held-back rows (None where nothing was held back), its curve
+    as (name, value, step), the number of steps and the seconds that it took."""
+
+    weights: Weights
+    held_out: HeldOut | None
+    curve: list[tuple[str, float, int]]
+    steps: int
+    seconds: float
 
 
 def write_panel(folder: Path, panel: Panel) -> None:
@@ -53,21 +77,38 @@ def write_job(folder: Path, recipe: Recipe) -> None:
     (folder / _RECIPE).write_text(json.dumps(dict(recipe)))
 
 
-def read_result(folder: Path) -> tuple[Weights, list[tuple[str, float, int]]]:
-    """Returns the weights and the training curve that a member left: (name, value, step)."""
-    curve = json.loads((folder / _CURVE).read_text())
-    return load_file(folder / _WEIGHTS), [(str(n), float(v), int(s)) for n, v, s in curve]
+def read_result(folder: Path) -> Learned:
+    """Returns what a member left."""
+    said = json.loads((folder / _SAID).read_text())
+    held = None
+    if (folder / _HELD).exists():
+        with np.load(folder / _HELD, allow_pickle=False) as arrays:
+            held = HeldOut(arrays["mean"], arrays["quantiles"])
+    curve = [(str(n), float(v), int(s)) for n, v, s in said["curve"]]
+    return Learned(load_file(folder / _WEIGHTS), held, curve, int(said["steps"]), float(said["seconds"]))
 
 
+def read_progress(folder: Path) -> float:
+    """Returns which share of its steps a running member has taken, as far as it has told."""
+    try:
+        return float((folder / _PROGRESS).read_text() or 0.0)
+    except FileNotFoundError:
+        return 0.0
+
+
+@final
 class _Curve:
-    """Keeps what training reports."""
+    """Keeps what training reports, and tells how far it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, total: int) -> None:
+        self.folder, self.total = folder, total
         self.points: list[tuple[str, float, int]] = []
 
     def log(self, name: str, value: float, step: int) -> None:
         """Keeps one number."""
         self.points.append((name, value, step))
+        if name == "validation_loss":  # the run that chooses the number of steps is about half of the work
+            (self.folder / _PROGRESS).write_text(f"{0.5 * step / max(self.total, 1):.4f}")
 
 
 def main(folder: Path) -> None:
@@ -77,11 +118,16 @@ def main(folder: Path) -> None:
     from forecast.neural.registry import NEURAL
 
     torch.set_num_threads(1)
-    recipe, curve = json.loads((folder / _RECIPE).read_text()), _Curve()
+    began = time.perf_counter()
+    recipe = json.loads((folder / _RECIPE).read_text())
+    curve = _Curve(folder, int(recipe["max_steps"]))
     member = NEURAL[recipe.pop("kind")](**recipe, sink=curve)
-    member.fit(read_panel_file(folder.parent))
+    held = member.fit_and_validate(read_panel_file(folder.parent))
     save_file({name: np.array(value, order="C") for name, value in member.weights().items()}, folder / _WEIGHTS)
-    (folder / _CURVE).write_text(json.dumps(curve.points))
+    if held is not None:
+        np.savez(folder / _HELD, mean=held.mean, quantiles=held.quantiles)
+    said = {"curve": curve.points, "steps": member.steps_taken, "seconds": time.perf_counter() - began}
+    (folder / _SAID).write_text(json.dumps(said))
 
 
 if __name__ == "__main__":

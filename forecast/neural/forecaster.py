@@ -16,13 +16,14 @@ import torch
 from forecast.core.arrays import FloatArray, IntArray
 from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
+from forecast.core.holdout import hold_out
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.core.panel_schema import panel_schema, roles_in
 from forecast.networks.build import NetworkSettings, build_network
 from forecast.networks.network import Network, Widths
 from forecast.neural.inference import Block, read_panel
-from forecast.neural.training import TrainingSettings, train
+from forecast.neural.training import Trained, TrainingSettings, train
 
 _SCHEMA = "schema"
 
@@ -66,15 +67,35 @@ class NeuralForecaster(Forecaster):
         return self._network
 
     def fit(self, panel: Panel) -> None:
-        """Trains a new network; the last H targets of each series choose the number of steps. See `Forecaster.fit`."""
+        """Trains a new network; the end of each series chooses the number of steps. See `Forecaster.fit`."""
+        self._fit(panel)
+
+    def fit_and_validate(self, panel: Panel) -> ForecastFrame | None:
+        """Does what `fit` does and returns forecasts of the rows that were held back, made by a network that had not seen them.
+
+        They are those from the cutoffs of `hold_out(panel, horizon)`; None where the panel is too short to hold anything back or the
+        number of steps is not chosen.
+        """
+        validated = self._fit(panel).validated
+        if validated is None:
+            return None
+        final = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(validated)
+        read = read_panel(self.network, panel, hold_out(panel, self.horizon).cutoffs - panel.starts[:, None])
+        blocks = [block for some, _ in read for block in some]
+        self.network.load_state_dict(final)
+        return self.frame_of(panel, blocks)
+
+    def _fit(self, panel: Panel) -> Trained:
         torch.manual_seed(self.training.seed)
         schema = panel_schema(panel)
-        network = self._new_network(schema)
+        network = _new_network(self, schema)
         loc, scale = covariate_scales(panel)
         network.covariate_loc.copy_(torch.from_numpy(loc))
         network.covariate_scale.copy_(torch.from_numpy(scale))
-        self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
-        self._network, self._schema = network, schema
+        trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
+        self._network, self._schema, self.steps_taken = network, schema, trained.steps
+        return trained
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
@@ -109,20 +130,13 @@ class NeuralForecaster(Forecaster):
         """Takes trained weights back; see `Forecaster.restore`."""
         require(_SCHEMA in weights, f"{self.name}: the weights do not say which frequency and covariates they were trained with")
         schema = np.asarray(weights[_SCHEMA], dtype=np.uint8).tobytes().decode()
-        network = self._new_network(schema)
+        network = _new_network(self, schema)
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
         found = {name: tuple(value.shape) for name, value in weights.items() if name != _SCHEMA}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
         self._network, self._schema = network.eval(), schema
-
-    def _new_network(self, schema: str) -> Network:
-        roles = roles_in(schema)
-        widths = Widths(len(roles.known), len(roles.past), len(roles.static))
-        return build_network(
-            self.settings, horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, widths=widths
-        )
 
     def check(self, panel: Panel) -> None:
         """Raises ModelError unless the panel has the frequency and the covariates of training."""
@@ -159,3 +173,12 @@ def covariate_scales(panel: Panel) -> tuple[FloatArray, FloatArray]:
             deviation = float(seen.std()) if len(seen) else 0.0
             scale.append(deviation if deviation > 0 else 1.0)
     return np.array(loc), np.array(scale)
+
+
+def _new_network(forecaster: NeuralForecaster, schema: str) -> Network:
+    """An untrained network for panels of a schema."""
+    roles = roles_in(schema)
+    return build_network(
+        forecaster.settings, horizon=forecaster.horizon, levels=forecaster.levels, season_lengths=forecaster.season_lengths,
+        widths=Widths(len(roles.known), len(roles.past), len(roles.static)),
+    )  # fmt: skip

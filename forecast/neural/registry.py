@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink
+from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
 from forecast.networks.build import EncoderName, HeadName, NetworkSettings
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
@@ -25,7 +25,7 @@ def recurrent(
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None,
-) -> Forecaster:  # fmt: skip
+) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
     Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
@@ -50,4 +50,4 @@ def recurrent(
     )  # fmt: skip
 
 
-NEURAL: Mapping[str, Callable[..., Forecaster]] = {name: partial(recurrent, encoder=name) for name in get_args(EncoderName)}
+NEURAL: Mapping[str, Callable[..., NeuralForecaster]] = {name: partial(recurrent, encoder=name) for name in get_args(EncoderName)}

@@ -1,6 +1,6 @@
 """Training runs: how many steps a panel deserves, and a network trained for them.
 
-The last H targets of each series choose the number of steps; then the network is trained anew on all rows for that number.
+The end of each series chooses the number of steps; then the network is trained anew on all rows for that number.
 It must not know names of models, files of bundles or MLflow.
 """
 
@@ -10,29 +10,28 @@ import copy
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Literal, NamedTuple, final
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from forecast.core.errors import ModelError
 from forecast.core.forecaster import MetricSink
+from forecast.core.holdout import hold_out
 from forecast.core.panel import Panel
-from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.neural.checkpoints import Checkpoints, SaveRegularly
-from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan, to_batch
+from forecast.neural.choosing import StepCurve, validation_batch
+from forecast.neural.data import SegmentData, SegmentPlan
 from forecast.neural.module import ForecastingModule
-from forecast.windowing.segments import SegmentReader
 
 Precision = Literal["32-true", "bf16-mixed"]
 
-VALIDATION_SERIES = 512
 PACE_STEPS = 8
 MIN_STEPS = 20
 BUDGET_SHARE = 0.8  # of the time is for steps, the rest for validation and what else the machine does
@@ -67,59 +66,15 @@ class TrainingSettings:
     precision: Precision = "32-true"
 
 
-@final
-class StepCurve(pl.Callback):
-    """Validation loss of the averaged weights at every n-th step and at the last.
+class Trained(NamedTuple):
+    """What a training leaves beside the network.
 
-    Args:
-        batch: One origin per series, whose targets are the last H of the training part.
-        every: n.
-        last: The last step.
-        sink: Where the curve is also reported.
+    steps: taken on all rows. validated: the averaged weights of as many steps on the rows that were not held back, which the held-back
+    rows may judge; None where nothing was held back.
     """
 
-    def __init__(self, batch: Batch, every: int, last: int, sink: MetricSink | None) -> None:
-        self.batch, self.every, self.last, self.sink = batch, every, last, sink
-        self.losses: dict[int, float] = {}
-
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
-        """Measures where it is time to."""
-        step = trainer.global_step
-        due = step % self.every == 0 or step == self.last
-        if due and step not in self.losses and isinstance(pl_module, ForecastingModule):
-            self.losses[step] = averaged_loss(pl_module, self.batch)
-            if self.sink is not None:
-                self.sink.log("validation_loss", self.losses[step], step)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns the curve so far, which goes into checkpoints."""
-        return {"losses": self.losses}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes the curve of a checkpoint back."""
-        self.losses = dict(state_dict["losses"])
-
-    def best(self) -> int:
-        """Returns the number of steps with the lowest loss.
-
-        Raises:
-            ModelError: no loss is finite.
-        """
-        finite = {step: loss for step, loss in self.losses.items() if np.isfinite(loss)}
-        if not finite:
-            raise ModelError(
-                f"training diverged: none of the {len(self.losses)} validation losses is finite; lower the learning rate"
-            )
-        return min(finite, key=lambda step: (finite[step], step))
-
-
-def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
-    """Returns the loss of a batch under the module's averaged weights."""
-    judged = copy.deepcopy(module.network)
-    judged.load_state_dict(module.average)
-    judged.eval()
-    with torch.no_grad():
-        return float(judged.loss(batch))
+    steps: int
+    validated: Mapping[str, Tensor] | None
 
 
 def train(
@@ -129,7 +84,7 @@ def train(
     sink: MetricSink | None = None,
     checkpoints: Path | None = None,
     identity: str = "",
-) -> int:
+) -> Trained:
     """Trains the network in place on all rows of the panel and leaves it with the averaged weights.
 
     Args:
@@ -139,9 +94,6 @@ def train(
         sink: Where the validation curve is reported.
         checkpoints: Folder for checkpoints; a training of the same panel and settings that was interrupted goes on from there.
         identity: What else makes a training this one: text that differs where networks differ.
-
-    Returns:
-        The number of steps taken.
 
     Raises:
         ModelError: no series has two rows, or every validation loss is not finite.
@@ -155,14 +107,9 @@ def train(
         every = settings.validate_every or settings.max_steps
         kept = Checkpoints.of(checkpoints, every, panel, f"{settings!r}|{identity}")
     start = copy.deepcopy(network.state_dict())
-    steps = settings.max_steps
-    held_back = panel.until(panel.ends - network.horizon)
-    if settings.validate_every and (held_back.lengths > network.horizon).any():
-        batch = validation_batch(network, panel, settings)
-        curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink)
-        _phase(network, held_back, settings, settings.max_steps, [curve], kept, "choose")
-        steps = curve.best()
-        network.load_state_dict(start)
+    curve = _choose(network, panel, settings, sink, kept) if settings.validate_every else None
+    steps = settings.max_steps if curve is None else curve.best()
+    network.load_state_dict(start)
     module = _phase(network, panel, settings, steps, [], kept, "learn")
     network.load_state_dict(module.average)
     network.eval()
@@ -170,7 +117,23 @@ def train(
         logging.getLogger(__name__).warning("%d of %d training steps were skipped: not finite", module.skipped_steps, steps)
         if sink is not None:
             sink.log("skipped_steps", module.skipped_steps, steps)
-    return steps
+    return Trained(steps, None if curve is None else curve.weights)
+
+
+def _choose(
+    network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None, kept: Checkpoints | None
+) -> StepCurve | None:
+    """The validation curve of a run on what is not held back; None where the panel is too short to hold anything back."""
+    holdout = hold_out(panel, network.horizon)
+    rest = panel.until(holdout.ends)
+    if not len(holdout.rows(panel)[0]) or not (rest.lengths > 1).any():
+        return None
+    batch = validation_batch(
+        network, panel, holdout, steps=settings.segment, season_length=panel.frequency.season_length, seed=settings.seed
+    )
+    curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink)
+    _phase(network, rest, settings, settings.max_steps, [curve], kept, "choose")
+    return curve
 
 
 def _phase(
@@ -225,24 +188,6 @@ def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> Segme
     """Returns the plan of the training batches of a panel."""
     return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
                        panel.frequency.season_length, settings.seed)  # fmt: skip
-
-
-def validation_batch(network: Network, panel: Panel, settings: TrainingSettings) -> Batch:
-    """Returns one origin per series, H rows before its end; of many series a seeded sample."""
-    plan = plan_of(network, panel, settings)
-    held_back = panel.until(panel.ends - network.horizon)
-    batches = SegmentBatches(held_back, plan)
-    history = panel.lengths - network.horizon
-    chosen = np.flatnonzero(history > network.horizon)
-    if len(chosen) > VALIDATION_SERIES:
-        chosen = np.sort(np.random.default_rng(settings.seed).choice(chosen, VALIDATION_SERIES, replace=False))
-    steps = int(min(2 * settings.segment, history[chosen].max()))
-    first = np.maximum(history[chosen] - steps, 0)
-    origins = (history[chosen] - 1 - first)[:, None]
-    segments = SegmentReader.of(panel).read(chosen, first, lead=network.lead, steps=steps, horizon=network.horizon)
-    position = {i: p for p, i in enumerate(held_back.ids)}
-    units = batches.unit[[position[i] for i in panel.ids[chosen]]]
-    return to_batch(segments, steps, origins, units)
 
 
 @contextmanager

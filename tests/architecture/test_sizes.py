@@ -22,6 +22,7 @@ LONGER_MODULES: Mapping[str, str] = {}
 LONGER_FUNCTIONS: Mapping[str, str] = {}
 LARGER_CLASSES: Mapping[str, str] = {}
 WIDER_CONSTRUCTORS: Mapping[str, str] = {
+    "forecast.ensembling.auto:AutoForecaster.__init__": "the task, what people may fix of the ensemble, and two ports; all but H default",
     "forecast.networks.network:Network.__init__": "five exchangeable parts and what joins them; `build` is what people call",
 }
 DEEPER_FUNCTIONS: Mapping[str, str] = {}

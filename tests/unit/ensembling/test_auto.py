@@ -23,12 +23,13 @@ def fitted() -> AutoForecaster:
     return forecaster
 
 
-def test_its_quantiles_are_the_mean_of_the_members(fitted: AutoForecaster) -> None:
+def test_its_median_is_the_weighted_mean_of_members_and_guards(fitted: AutoForecaster) -> None:
     panel = ragged_panel()
-    members = [member.predict(panel).quantiles for member in fitted.members]
-    assert len(members) > 1
-    assert not np.array_equal(members[0], members[1])
-    np.testing.assert_allclose(fitted.predict(panel).quantiles, np.mean(members, axis=0), rtol=1e-12)
+    weights = fitted.weights()["combination/weights"]
+    medians = np.stack([one.predict(panel).quantiles[..., 1] for one in (*fitted.members, *fitted.statistical)])
+    assert len(medians) > 1
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(fitted.predict(panel).quantiles[..., 1], np.tensordot(weights, medians, axes=1), rtol=1e-12)
 
 
 def test_its_backtest_equals_predicting_at_each_cutoff(fitted: AutoForecaster) -> None:
@@ -58,9 +59,9 @@ def test_a_member_trained_in_a_process_has_the_weights_of_one_trained_here() -> 
     panel, here = ragged_panel(covariates=True), quick()
     here.fit(panel)
     recipe: Recipe = {**quick().recipe(), "levels": list(LEVELS)}
-    (weights,) = train_members([recipe], panel, workers=1)
+    (learned,) = train_members([recipe], panel, workers=1)
     for name, value in here.weights().items():
-        np.testing.assert_array_equal(weights[name], value)
+        np.testing.assert_array_equal(learned.weights[name], value)
 
 
 def test_a_member_that_fails_says_why() -> None:

@@ -11,10 +11,11 @@ import torch
 
 from forecast.core.arrays import FloatArray
 from forecast.core.errors import ModelError
+from forecast.core.holdout import hold_out
 from forecast.core.panel import Panel
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
-from forecast.neural import training
+from forecast.neural import choosing, training
 from forecast.neural.checkpoints import SaveRegularly
 from forecast.neural.data import SegmentBatches
 from forecast.neural.module import ForecastingModule
@@ -39,7 +40,15 @@ def _equal(mine: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bo
     return all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-def test_the_run_that_chooses_the_steps_never_sees_the_last_h_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+def _plant_held_back(panel: Panel, value: float) -> Panel:
+    y = panel.y.copy()
+    for end, stop in zip(hold_out(panel, HORIZON).ends - panel.starts, panel.offsets[1:], strict=True):
+        begin = int(panel.offsets[np.searchsorted(panel.offsets, stop) - 1] + end + 1)
+        y[begin:stop] = value
+    return replace(panel, y=y)
+
+
+def test_the_run_that_chooses_the_steps_never_sees_the_rows_that_are_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[dict[str, torch.Tensor]] = []
     original = training.run
 
@@ -51,9 +60,9 @@ def test_the_run_that_chooses_the_steps_never_sees_the_last_h_targets(monkeypatc
     monkeypatch.setattr(training, "run", spy)
     panel = ragged_panel()
     quick().fit(panel)
-    quick().fit(_plant(panel, HORIZON, 1e9))
+    quick().fit(_plant_held_back(panel, 1e9))
     assert len(learned) == 4, "each fit trains twice: to choose the steps, then on all rows"
-    assert _equal(learned[0], learned[2]), "the first run sees nothing of the last H rows"
+    assert _equal(learned[0], learned[2]), "the first run sees nothing of what is held back"
     assert not _equal(learned[1], learned[3]), "the second run learns from them"
 
 
@@ -107,14 +116,14 @@ def test_a_loss_that_is_not_finite_is_skipped_and_counted(monkeypatch: pytest.Mo
 
 
 def test_training_that_diverges_is_an_error_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "averaged_loss", lambda module, batch: float("nan"))
+    monkeypatch.setattr(choosing, "averaged_loss", lambda module, batch: float("nan"))
     with pytest.raises(ModelError, match="lower the learning rate"):
         quick().fit(ragged_panel())
 
 
 def test_the_steps_with_the_lowest_validation_loss_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([0.5, 0.7])
-    monkeypatch.setattr(training, "averaged_loss", lambda module, batch: next(losses))
+    monkeypatch.setattr(choosing, "averaged_loss", lambda module, batch: next(losses))
     forecaster = quick()
     forecaster.fit(ragged_panel())
     assert forecaster.steps_taken == 3

@@ -1,0 +1,74 @@
+"""Conformal calibration: how much wider or narrower the intervals must be at each step to hold what they promise.
+
+It must not know where the forecasts come from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.core.arrays import FloatArray
+
+NARROWEST, WIDEST = 0.3, 4.0
+PSEUDO_COUNT = 100.0  # observations that a step needs for its own factor to count half beside the factor of all steps
+POOLED_COUNT = 40.0  # the same for the factor of all steps beside 1
+
+
+def calibration_factors(quantiles: FloatArray, targets: FloatArray, levels: FloatArray) -> FloatArray:
+    """Returns the factors of the distances between each quantile and the median, by step and level; 1 at the median. Shape [H, Q].
+
+    The factor of level q > 0.5 is the smallest c for which a share q (with the finite-sample correction, (n + 1) q / n) of the targets
+    lies below median + c (quantile - median); below the median likewise. It is the split conformal quantile of the scores
+    (y - median) / (quantile - median) (Romano, Patterson & Candes 2019, "Conformalized quantile regression", in its scaled form). The
+    factor of a step is drawn towards that of all steps, and that towards 1, by the number of observations behind them.
+
+    Args:
+        quantiles: Of held-back rows, data units. Shape [R, H, Q].
+        targets: NaN where missing. Shape [R, H].
+        levels: Ascending. Shape [Q].
+    """
+    horizon = targets.shape[1]
+    middle = int(np.argmin(np.abs(levels - 0.5)))
+    distance = quantiles - quantiles[..., middle : middle + 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = (targets - quantiles[..., middle])[..., None] / distance  # [R, H, Q]
+    out = np.ones((horizon, len(levels)))
+    for column, level in enumerate(levels):
+        share = level if level > 0.5 else 1 - level
+        found = np.where(distance[..., column] != 0, scores[..., column], np.nan)
+        if column == middle or not np.isfinite(found).any():
+            continue
+        pooled, count = _conformal(found.reshape(-1), share)
+        pooled = _drawn(pooled, 1.0, count, POOLED_COUNT)
+        out[:, column] = [_drawn(own, pooled, n, PSEUDO_COUNT) for own, n in (_conformal(step, share) for step in found.T)]
+    return np.asarray(np.clip(out, NARROWEST, WIDEST))
+
+
+def calibrated(quantiles: FloatArray, factors: FloatArray, levels: FloatArray) -> FloatArray:
+    """Returns the quantiles with their distances from the median multiplied; they never cross. Shape [R, H, Q].
+
+    Args:
+        quantiles: Data units. Shape [R, H, Q].
+        factors: From `calibration_factors`. Shape [H, Q].
+        levels: Ascending. Shape [Q].
+    """
+    middle = int(np.argmin(np.abs(levels - 0.5)))
+    median = quantiles[..., middle : middle + 1]
+    moved = median + (quantiles - median) * factors
+    above = np.maximum.accumulate(moved[..., middle:], axis=-1)
+    below = np.minimum.accumulate(moved[..., middle::-1], axis=-1)[..., ::-1]
+    return np.concatenate([below[..., :-1], above], axis=-1)
+
+
+def _conformal(scores: FloatArray, share: float) -> tuple[float, int]:
+    """The conformal quantile of the scores that are numbers, and how many there are."""
+    known = np.sort(scores[np.isfinite(scores)])
+    if not len(known):
+        return 1.0, 0
+    rank = min(int(np.ceil((len(known) + 1) * share)), len(known)) - 1
+    return float(known[rank]), len(known)
+
+
+def _drawn(own: float, towards: float, count: int, pseudo: float) -> float:
+    """A number drawn towards another by the weight of its observations."""
+    return towards + (own - towards) * count / (count + pseudo)
