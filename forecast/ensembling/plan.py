@@ -13,8 +13,9 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 from forecast.core.forecaster import Recipe
 from forecast.ensembling.profile import PanelProfile
-from forecast.networks.build import HeadName, default_lags
+from forecast.networks.build import default_lags
 from forecast.networks.network import LossWeight
+from forecast.networks.parts import HeadName
 
 LOCAL_ROWS = 3_000_000  # a model fitted to each series at every forecast is left out of larger panels
 PRIOR_OF_GUARDS = 0.1  # share of the weights that the guards start with together

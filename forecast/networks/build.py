@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from forecast.networks.decoders.direct import DirectDecoder
+from forecast.networks.encoders.dilated import DilatedCell, DilatedRecurrent, Dilations, default_dilations
 from forecast.networks.encoders.fused import FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.encoders.memoryless import Memoryless
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.families import Sizes, default_patch, linear, mqrnn, segrnn, seq2seq, window_lags
-from forecast.networks.heads.point import PointHead
-from forecast.networks.heads.quantile import QuantileHead
-from forecast.networks.interfaces import Decoder, Encoder, Head
+from forecast.networks.interfaces import Decoder, Encoder
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.network import LossWeight, Network, Widths
-from forecast.networks.normalisers.windowed_spread import WindowedSpread
+from forecast.networks.parts import HeadName, NormaliserName, build_head, build_normaliser
 
-EncoderName = Literal["elman", "lstm", "gru", "stacked", "linear", "segrnn", "mqrnn", "seq2seq"]
-HeadName = Literal["quantile", "point"]
+EncoderName = Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn", "linear", "segrnn", "mqrnn", "seq2seq"]
 WINDOWED: frozenset[EncoderName] = frozenset({"linear", "segrnn"})
 LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
 
@@ -40,7 +38,9 @@ class NetworkSettings:
     what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
     week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
     Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
-    longer hears true values, see `UnrolledDecoder`.
+    longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
+    for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
+    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False.
     """
 
     encoder: EncoderName = "gru"
@@ -56,6 +56,11 @@ class NetworkSettings:
     linear_kind: LinearKind = "nlinear"
     patch: int | None = None
     forced_steps: int = 0
+    normaliser: NormaliserName | None = None
+    cell: DilatedCell = "lstm"
+    dilations: Dilations | None = None
+    tau: float = 0.5
+    wiggle: float = 0.0
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -69,31 +74,33 @@ def default_lags(season_lengths: tuple[int, ...]) -> int:
 
 
 def build_encoder(
-    name: Literal["elman", "lstm", "gru", "stacked"], *, inputs: int, hidden_size: int, layers: int, dropout: float
+    name: Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn"], settings: NetworkSettings, seasons: tuple[int, ...]
 ) -> Encoder:
-    """Returns a new encoder: `stacked` has GRU layers, the others are one layer of their cell."""
+    """Returns a new encoder: `stacked` has GRU layers, `dilated` and `esrnn` are dilated stacks, the others one layer of their cell."""
+    size = settings.hidden_size
     if name == "stacked":
-        return StackedRecurrent(cell="gru", inputs=inputs, hidden_size=hidden_size, layers=layers, dropout=dropout)
-    return FusedRecurrent(cell=name, inputs=inputs, hidden_size=hidden_size)
+        return StackedRecurrent(cell="gru", inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
+    if name == "dilated" or name == "esrnn":
+        dilations = settings.dilations or default_dilations(seasons)
+        return DilatedRecurrent(cell=settings.cell, inputs=size, hidden_size=size, dilations=dilations)
+    return FusedRecurrent(cell=name, inputs=size, hidden_size=size)
 
 
-def build_parts(settings: NetworkSettings, sizes: Sizes, season: int) -> tuple[Encoder, Decoder]:
+def build_parts(settings: NetworkSettings, sizes: Sizes, seasons: tuple[int, ...]) -> tuple[Encoder, Decoder]:
     """Returns a new encoder and its decoder."""
     match settings.encoder:
         case "linear":
             return linear(sizes, settings.linear_kind, settings.dropout)
         case "segrnn":
-            return segrnn(sizes, settings.patch or default_patch(sizes.lags, season), settings.dropout)
+            return segrnn(sizes, settings.patch or default_patch(sizes.lags, seasons[0] if seasons else 1), settings.dropout)
         case "mqrnn":
             return mqrnn(sizes)
         case "seq2seq":
             return seq2seq(sizes, settings.forced_steps)
         case name:
-            size = sizes.hidden_size
-            decoder = DirectDecoder(
-                summary=2 * size, horizon=sizes.horizon, outputs=sizes.outputs, known=sizes.known, first_path=sizes.first_path
-            )
-            return build_encoder(name, inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout), decoder
+            decoder = DirectDecoder(summary=2 * sizes.hidden_size, horizon=sizes.horizon, outputs=sizes.outputs, known=sizes.known,
+                                    first_path=sizes.first_path)  # fmt: skip
+            return build_encoder(name, settings, seasons), decoder
 
 
 def build_network(
@@ -122,19 +129,18 @@ def build_network(
     reach = lags if lags > 1 else usual
     level_window = max([*(m for m in seasons if m <= reach), 4])
     paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
-    normaliser = WindowedSpread(season_length=season, level_window=level_window, spread_window=max(10 * season, 24))
-    kind = PointHead if settings.head == "point" else QuantileHead
-    head: Head = kind(levels=levels, horizon=horizon, season_length=season)
-    sizes = Sizes(
-        lags, widths.inputs(lags) - 2 * lags, size, horizon, paths.count, paths.count + head.width, widths.known, paths.first
-    )
-    encoder, decoder = build_parts(settings, sizes, season)
+    normaliser = build_normaliser(
+        settings.normaliser or ("exponential_smoothing" if settings.encoder == "esrnn" else "windowed_spread"),
+        season_lengths=seasons, level_window=level_window, wiggle=settings.wiggle,
+    )  # fmt: skip
+    head = build_head(settings.head, horizon=horizon, levels=levels, season_length=season, tau=settings.tau)
+    count, first = paths.count + normaliser.is_path, paths.count if normaliser.is_path else paths.first
+    sizes = Sizes(lags, widths.inputs(lags) - 2 * lags, size, horizon, count, count + head.width, widths.known, first)
+    encoder, decoder = build_parts(settings, sizes, seasons)
     encoder = encoder if settings.carry or not encoder.causal else Memoryless(encoder)
     mixer = None
     if settings.mixer:
-        mixer = LocalMixer(
-            paths=paths.count, summary=encoder.width + size * encoder.causal, horizon=horizon, outputs=paths.count + head.width,
-            hidden=settings.mixer,
-        )  # fmt: skip
+        mixer = LocalMixer(paths=count, summary=encoder.width + size * encoder.causal, horizon=horizon, outputs=sizes.outputs,
+                           hidden=settings.mixer)  # fmt: skip
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
                    hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from forecast.networks.interfaces import (
     Batch,
@@ -25,7 +25,7 @@ from forecast.networks.interfaces import (
     Scales,
 )
 from forecast.networks.local_mixer import LocalMixer
-from forecast.networks.naive_paths import NaivePaths
+from forecast.networks.naive_paths import NaivePaths, Paths
 from forecast.networks.products import row_product
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
@@ -89,10 +89,12 @@ class Network(nn.Module):
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
-        return NetworkState(self.encoder.initial_state(batch), ring, torch.zeros(batch, 2, dtype=torch.float64))
+        return NetworkState(self.encoder.initial_state(batch), ring, self.normaliser.initial_statistics(batch))
 
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
+        before = batch.y[:, self.lead - self.normaliser.lead : self.lead]
+        batch = batch._replace(statistics=self.normaliser.warm(before, batch.statistics))
         first = self.lead + 1
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
         given, scales, usable, _, _ = self._read(batch, None, targets if self.training else None)
@@ -100,14 +102,14 @@ class Network(nn.Module):
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
         weight = self._weight(batch, scales)[..., None] * given.scale
         weighted = each * torch.where(counted, weight.clamp(max=WEIGHT_CAP), 0.0).to(each.dtype)
-        return weighted.sum() / counted.sum().clamp(min=1)
+        return weighted.sum() / counted.sum().clamp(min=1) + self.normaliser.penalty(scales).to(each.dtype)
 
     def _weight(self, batch: Batch, scales: Scales) -> Tensor:
-        """What an error of one data unit counts at each origin; 0 where there is no unit. Shape [B, O]."""
+        """What an error of one data unit counts at each origin; 0 where there is no unit. Not for the network to change. Shape [B, O]."""
         spread = _inverse(batch.unit)[:, None].expand(batch.origins.shape)
         if self.loss_weight == "spread":
             return spread
-        loc, scale = gather_steps(scales.loc, batch.origins), gather_steps(scales.scale, batch.origins)
+        loc, scale = (gather_steps(x.detach(), batch.origins) for x in (scales.loc, scales.scale))
         level = _inverse(torch.maximum(loc.abs(), scale))
         if self.loss_weight == "level":
             return level
@@ -124,7 +126,7 @@ class Network(nn.Module):
         given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
         lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
-        state = NetworkState(encoder_after, ring, statistics)
+        state = NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
         return Prediction(self.head.mean(given), self.head.quantiles(given)), state
 
     def _read(
@@ -135,24 +137,32 @@ class Network(nn.Module):
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
         covariates = self._covariates(batch)
         encoding, after = self._encode(batch, self._inputs(batch, history, scales, covariates), state)
-        paths = self.paths(history, self.lead, batch.origins)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
-        naive = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(encoding.summary.dtype)
+        paths = self._naive(history, batch.origins, loc, safe)
+        naive = paths.values.to(encoding.summary.dtype)
         blocked = ~paths.available & paths.available.any(dim=-1, keepdim=True)
         if self.decoder.feeds_back:
-            true = None if targets is None else ((targets - loc) / safe).to(naive.dtype)
+            # What is heard is no way for the scale to learn, least of all where a true value is missing.
+            true = None if targets is None else ((targets - loc.detach()) / safe.detach()).to(naive.dtype)
             encoding = encoding._replace(feedback=Feedback(naive.transpose(-1, -2), blocked[:, :, None], true))
         numbers = self.decoder(encoding, covariates[0], batch.origins)
         if self.mixer is not None:
             numbers = self.mixer(numbers, naive, encoding.summary)
-        mixing, raw = numbers.split([self.paths.count, self.head.width], dim=-1)
+        mixing, raw = numbers.split([naive.shape[2], self.head.width], dim=-1)
         barrier = torch.where(blocked, -torch.inf, 0.0)[..., None].to(raw.dtype)
         weights = torch.softmax(mixing.transpose(-1, -2) + barrier, dim=2)  # [B, O, R, H]: along R it is fast with the steps last
         centre = (weights * naive).sum(dim=2) + raw[..., 0]
         spread = (gather_steps(scales.spread, batch.origins)[..., None] / safe).to(raw.dtype)
-        given = HeadInput(raw, centre, spread, loc, scale)
-        return given, scales, paths.available[..., 0], after, statistics
+        return HeadInput(raw, centre, spread, loc, scale), scales, paths.available[..., 0], after, statistics
+
+    def _naive(self, history: Tensor, origins: Tensor, loc: Tensor, scale: Tensor) -> Paths:
+        """The naive paths in scaled units; after them loc itself, 0 in these units, where the normaliser calls it a forecast."""
+        values, available = self.paths(history, self.lead, origins)
+        values = (values - loc[:, :, None]) / scale[:, :, None]
+        if not self.normaliser.is_path:
+            return Paths(values, available)
+        return Paths(pad(values, (0, 0, 0, 1)), torch.cat([available, available[..., :1]], dim=-1))
 
     def _encode(self, batch: Batch, inputs: Tensor, state: EncoderState | None) -> tuple[Encoding, EncoderState]:
         """The encoding, and the encoder's state after each row's last real step."""
@@ -168,18 +178,16 @@ class Network(nn.Module):
     def _inputs(self, batch: Batch, history: Tensor, scales: Scales, covariates: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """The input of every step, float32 [B, T, C]; for a windowed encoder of every origin, values as they are, [B, O, C]."""
         known, past, static = covariates
-        recent, loc, unit = history[:, self.lead - self.lags + 1 :], scales.loc, scales.scale
+        recent = history[:, self.lead - self.lags + 1 :]
         windows, seen = (x.unfold(1, self.lags, 1) for x in (recent, (~torch.isnan(recent)).to(known.dtype)))
         if not self.encoder.causal:
-            windows, seen, loc, unit, known, past = (
-                gather_steps(x, batch.origins) for x in (windows, seen, loc, unit, known, past)
-            )
-        steps, scale = windows.shape[1], torch.where(unit > 0, unit, 1.0)[..., None]
-        z = ((windows - loc[..., None]) / scale).to(known.dtype)
+            windows, seen, known, past = (gather_steps(x, batch.origins) for x in (windows, seen, known, past))
+            scales = scales.at(batch.origins)
+        z = self.normaliser.scaled(windows, scales).to(known.dtype)
         values = torch.copysign(z.abs().log1p(), z) if self.encoder.causal else z
         lagged = torch.nan_to_num(values, nan=0.0, posinf=torch.inf, neginf=-torch.inf)
-        total = loc.abs() + unit
-        ratio = (unit / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
+        steps, total = windows.shape[1], scales.loc.abs() + scales.scale
+        ratio = (scales.scale / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
         constant = static[:, None].expand(-1, steps, -1)
         return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known[:, :steps], past, constant], dim=-1)
 

@@ -39,6 +39,9 @@ class Preset:
 
 
 PRESETS: Mapping[EncoderName, Preset] = {
+    # Four layers each; those of the M4 winner were 40 wide.
+    "dilated": Preset(hidden_size=40),
+    "esrnn": Preset(hidden_size=40),
     "linear": Preset(dropout=0.0, stride=16, mixer=0),
     "segrnn": Preset(stride=16, mixer=0),
     "mqrnn": Preset(stride=8, mixer=0),

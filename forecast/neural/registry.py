@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
-from forecast.networks.build import EncoderName, HeadName, NetworkSettings
+from forecast.networks.build import EncoderName, NetworkSettings
+from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
+from forecast.networks.parts import HeadName, NormaliserName
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import PRESETS, Preset
 from forecast.neural.training import Precision, TrainingSettings
@@ -25,6 +27,8 @@ def recurrent(
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
+    normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
+    wiggle: float = 0.0,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -44,7 +48,8 @@ def recurrent(
         checkpoints=None if checkpoints is None else Path(checkpoints),
         network=NetworkSettings(
             encoder, head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
-            forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar,
+            forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
+            wiggle=wiggle, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,

@@ -1,0 +1,42 @@
+"""Heads and normalisers by name: the parts that fit every encoder.
+
+It must not know settings, panels or training; encoders and their decoders are put together in `build` and `families`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from forecast.core.errors import ConfigError
+from forecast.networks.heads.point import PointHead
+from forecast.networks.heads.quantile import QuantileHead
+from forecast.networks.interfaces import Head, Normaliser
+from forecast.networks.normalisers.exponential_smoothing import ExponentialSmoothing
+from forecast.networks.normalisers.windowed_spread import WindowedSpread
+
+HeadName = Literal["quantile", "point"]
+NormaliserName = Literal["windowed_spread", "exponential_smoothing"]
+
+
+def build_normaliser(name: NormaliserName, *, season_lengths: tuple[int, ...], level_window: int, wiggle: float) -> Normaliser:
+    """Returns a new normaliser of these seasons; the spread is that of ten cycles of the shortest."""
+    season = season_lengths[0] if season_lengths else 1
+    spread_window = max(10 * season, 24)
+    if name == "exponential_smoothing":
+        return ExponentialSmoothing(
+            season_lengths=season_lengths, level_window=level_window, spread_window=spread_window, wiggle=wiggle
+        )
+    return WindowedSpread(season_length=season, level_window=level_window, spread_window=spread_window)
+
+
+def build_head(name: HeadName, *, horizon: int, levels: tuple[float, ...], season_length: int, tau: float) -> Head:
+    """Returns a new head.
+
+    Raises:
+        ConfigError: a tau without a median that it could move.
+    """
+    if name == "quantile":
+        return QuantileHead(levels=levels, horizon=horizon, season_length=season_length, tau=tau)
+    if tau != 0.5:
+        raise ConfigError(f"tau is {tau}, and the head {name!r} has none: leave it out, or take the head 'quantile'")
+    return PointHead(levels=levels, horizon=horizon, season_length=season_length)
