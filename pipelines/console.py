@@ -94,15 +94,16 @@ class Console:
             yield bar
 
     @contextmanager
-    def working(self, what: str) -> Iterator[None]:
-        """Shows on a terminal that something runs whose end is not known, and for how long."""
+    def working(self, what: str) -> Iterator[WorkProgress]:
+        """Yields what long work tells its progress to: a bar with the time left on a terminal, a line for each quarter elsewhere."""
         if not sys.stderr.isatty():
-            yield
+            yield WorkProgress(self, what, None)
             return
-        from rich.progress import SpinnerColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
 
-        with self._bar(what, None, SpinnerColumn(), TextColumn("{task.description}")):
-            yield
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        with self._bar(what, None, *columns) as bar:
+            yield WorkProgress(self, what, bar)
 
     @contextmanager
     def _bar(self, what: str, total: int | None, *columns: ProgressColumn) -> Iterator[Progress]:
@@ -110,7 +111,7 @@ class Console:
         from rich.progress import Progress, TimeElapsedColumn
 
         with Progress(*columns, TimeElapsedColumn(), console=_rich(sys.stderr), transient=True) as bar:
-            bar.add_task(what, total=total)
+            bar.add_task(what, total=total, left="")
             self._progress = bar
             try:
                 yield bar
@@ -130,6 +131,28 @@ class Console:
             self._progress.console.print(line, markup=False, highlight=False)
         else:
             sys.stderr.write(f"{line}\n")
+
+
+@final
+class WorkProgress:
+    """Hears how far work is; see `forecast.core.forecaster.Progress`."""
+
+    def __init__(self, console: Console, what: str, bar: Progress | None) -> None:
+        self._console, self._what, self._bar, self._quarter = console, what, bar, 0
+
+    def advance(self, share: float, seconds_left: float | None) -> None:
+        """Shows the share that is done and the time left."""
+        left = "" if seconds_left is None else f"about {_minutes(seconds_left)} left"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], total=1.0, completed=share, left=left)
+        elif int(4 * share) > self._quarter and share < 1:
+            self._quarter = int(4 * share)
+            facts = {"percent": round(100 * share)} | ({} if seconds_left is None else {"seconds_left": round(seconds_left)})
+            self._console.note(self._what, facts)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _short(value: object) -> str:

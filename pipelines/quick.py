@@ -88,13 +88,15 @@ def quick(request: QuickRequest, console: Console) -> QuickReport:
     }
     console.note("frequency found in the data" if found else "data read", facts)
     future = _read_future(request, panel)
-    forecaster = build_forecaster(
-        request.model, horizon=request.horizon, levels=request.levels, season_lengths=panel.frequency.season_lengths,
-        arguments=_arguments(request, console),
-    )  # fmt: skip
-    with console.working(f"training {forecaster.name}"):
+    with console.working(f"training {request.model}") as progress:
+        forecaster = build_forecaster(
+            request.model, horizon=request.horizon, levels=request.levels, season_lengths=panel.frequency.season_lengths,
+            arguments=_arguments(request, console), progress=progress,
+        )  # fmt: skip
         forecaster.fit(panel)
-    console.note("model fitted", {"model": forecaster.name, "seconds": round(time.perf_counter() - started, 1)})
+    console.note(
+        "model fitted", {"model": forecaster.name, "seconds": round(time.perf_counter() - started, 1), **forecaster.choices()}
+    )
     frame = forecaster.predict(panel, future)
     _write(frame.to_frame(), request.output)
     return QuickReport(panel, frame, found, time.perf_counter() - started)

@@ -75,6 +75,10 @@ class Forecaster(ABC):
             known = chosen.known_future(after=cutoff) if panel.roles.known else None
             yield self.predict(chosen.until(cutoff), known)
 
+    def choices(self) -> Mapping[str, object]:
+        """Returns what the last fit measured and chose by itself, as plain values for a log; empty where it chose nothing."""
+        return {}
+
     @abstractmethod
     def recipe(self) -> Recipe:
         """Returns what rebuilds this forecaster: {"kind": name in the closed registry, ...plain JSON values}."""

@@ -1,7 +1,7 @@
 """The default forecaster: an ensemble of different recurrent networks, weighed and calibrated on rows that none of them had seen.
 
 What the ensemble is made of depends on what can be measured on the training part alone (`plan`); statistical guards get a weight where
-the held-back rows say that they help. `facts` tells what was measured and chosen.
+the held-back rows say that they help. `choices` tells what was measured and chosen.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class AutoForecaster(Forecaster):
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
         self.budget, self.sink, self.progress = budget, sink, progress
-        self.facts: Mapping[str, object] = {}
+        self._facts: Mapping[str, object] = {}
         self._wanted, self._ablation = (members, guards), (lags, carry)
         self._blend: Blend | None = None
         self._assemble(members or (), guards or ())
@@ -86,10 +86,10 @@ class AutoForecaster(Forecaster):
         for member, one in zip(self.members, learned, strict=True):
             member.restore(one.weights)
         blend = Blend.judged(judgement.beside([one.held_out for one in learned]), prior_of(len(learned), self.guards))
-        self.facts = {**facts_of(profile, plan), **self._choices(learned, blend)}
+        self._facts = {**facts_of(profile, plan), **self._found(learned, blend)}
         self._keep(blend)
 
-    def _choices(self, learned: Sequence[Learned], blend: Blend) -> Mapping[str, object]:
+    def _found(self, learned: Sequence[Learned], blend: Blend) -> Mapping[str, object]:
         names = [one.name for one in (*self.members, *self.statistical)]
         return {"trained_members": len(learned), "steps": [one.steps for one in learned],
                 "seconds": [round(one.seconds, 1) for one in learned],
@@ -121,6 +121,10 @@ class AutoForecaster(Forecaster):
             series = np.searchsorted(panel.ids, frames[0].ids)
             guesses = [forecasts_at(one, panel, series, frames[0].cutoffs) for one in self.statistical]
             yield blend.combine(self.name, [*frames, *guesses])
+
+    def choices(self) -> Mapping[str, object]:
+        """Returns the panel's profile, the members with their steps and seconds, and all weights; see `Forecaster.choices`."""
+        return self._facts
 
     def recipe(self) -> Recipe:
         """Returns what rebuilds the ensemble: the members and guards that were chosen; the budget is not part of it."""
