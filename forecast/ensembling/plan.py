@@ -21,7 +21,7 @@ from forecast.networks.parts import HeadName
 
 LONG_HORIZON, LONGEST_WINDOW, LONGEST_LAGS = 96, 720, 336
 EPOCHS, BATCH, SEGMENT = 16, 64, 192
-LOCAL_ROWS = 3_000_000  # a model fitted to each series at every forecast is left out of larger panels
+LOCAL_ROWS, LOCAL_LENGTH = 3_000_000, 5_000  # beyond them a model that is fitted to each series at every forecast is left out
 PRIOR: Mapping[str, float] = MappingProxyType({"dynamic_optimized_theta": 0.3})  # of a guard; others SMALL_PRIOR
 SMALL_PRIOR = 0.04
 
@@ -106,7 +106,8 @@ def origin_stride(horizon: int) -> int:
 def _guards(profile: PanelProfile, season_lengths: tuple[int, ...]) -> tuple[str, ...]:
     """Naive, mean and seasonal naive for panels with nothing to learn; Theta where its price per series can be paid."""
     seasonal = ("seasonal_naive",) if any(m > 1 for m in season_lengths) else ()
-    local = ("dynamic_optimized_theta",) if profile.rows <= LOCAL_ROWS else ()
+    affordable = profile.rows <= LOCAL_ROWS and profile.median_length <= LOCAL_LENGTH
+    local = ("dynamic_optimized_theta",) if affordable else ()
     return ("naive", "mean", *seasonal, *local)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
-from forecast.ensembling.plan import LOCAL_ROWS, facts_of, origin_stride, plan_for, prior_of, training_steps
+from forecast.ensembling.plan import LOCAL_LENGTH, LOCAL_ROWS, facts_of, origin_stride, plan_for, prior_of, training_steps
 from forecast.ensembling.profile import PanelProfile, measure
 
 
@@ -81,6 +81,7 @@ def test_steps_follow_the_size_of_the_panel_within_bounds() -> None:
 def test_a_guard_that_costs_time_per_series_is_left_out_of_large_panels() -> None:
     assert "dynamic_optimized_theta" in plan_for(PROFILE, 14, (7,)).guards
     assert "dynamic_optimized_theta" not in plan_for(replace(PROFILE, rows=LOCAL_ROWS + 1), 14, (7,)).guards
+    assert "dynamic_optimized_theta" not in plan_for(replace(PROFILE, median_length=LOCAL_LENGTH + 1.0), 14, (7,)).guards
 
 
 def test_prior_weights_sum_to_one_and_the_facts_are_plain() -> None:
