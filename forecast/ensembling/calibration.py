@@ -10,6 +10,7 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 
 NARROWEST, WIDEST = 0.3, 4.0
+NARROWING = 0.5  # share of a factor below 1 that is taken over
 PSEUDO_COUNT = 100.0  # observations that a step needs for its own factor to count half beside the factor of all steps
 POOLED_COUNT = 40.0  # the same for the factor of all steps beside 1
 
@@ -41,6 +42,7 @@ def calibration_factors(quantiles: FloatArray, targets: FloatArray, levels: Floa
         pooled, count = _conformal(found.reshape(-1), share)
         pooled = _drawn(pooled, 1.0, count, POOLED_COUNT)
         out[:, column] = [_drawn(own, pooled, n, PSEUDO_COUNT) for own, n in (_conformal(step, share) for step in found.T)]
+    out = np.where(out < 1, 1 - NARROWING * (1 - out), out)  # one calm window is no promise of another
     return np.asarray(np.clip(out, NARROWEST, WIDEST))
 
 

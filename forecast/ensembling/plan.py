@@ -18,6 +18,7 @@ from forecast.ensembling.profile import PanelProfile
 from forecast.networks.build import default_lags
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
+from forecast.neural.device import Precision
 
 LONG_HORIZON, LONGEST_WINDOW, LONGEST_LAGS = 96, 720, 336
 EPOCHS, BATCH, SEGMENT = 16, 64, 192
@@ -42,6 +43,7 @@ class Member:
     segment: int = 192
     stride: int = 4
     carry: bool = True
+    precision: Precision = "auto"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # a mistyped name in a configuration is a mistake
 

@@ -13,9 +13,10 @@ from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
+from forecast.neural.device import Precision
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import PRESETS, Preset
-from forecast.neural.training import Precision, TrainingSettings
+from forecast.neural.training import TrainingSettings
 
 
 def recurrent(

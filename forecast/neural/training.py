@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, final
+from typing import NamedTuple, final
 
 import pytorch_lightning as pl
 import torch
@@ -28,9 +28,8 @@ from forecast.networks.network import Network
 from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.choosing import StepCurve, validation_batch
 from forecast.neural.data import SegmentData, SegmentPlan
+from forecast.neural.device import Precision, precision_here
 from forecast.neural.module import ForecastingModule
-
-Precision = Literal["32-true", "bf16-mixed"]
 
 PACE_STEPS = 8
 MIN_STEPS = 20
@@ -47,7 +46,7 @@ class TrainingSettings:
     norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything. budget: Seconds that the training may
     take; fewer steps are taken where it is short, so that the weights then depend on the machine. None for as many as it takes.
     deterministic: Refuse kernels whose result may differ from run to run; those of the processor never do. precision: `bf16-mixed`
-    multiplies matrices in bfloat16, which is faster where the machine has instructions for it and slower where not.
+    multiplies matrices in bfloat16, which is faster where the machine has instructions for it and slower where not; `auto` sees.
     """
 
     max_steps: int = 400
@@ -168,7 +167,7 @@ def run(
         trainer = pl.Trainer(
             max_steps=steps, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
             enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks, deterministic=settings.deterministic,
-            precision=settings.precision,
+            precision=precision_here(settings.precision),
         )  # fmt: skip
         data = SegmentData(panel, plan_of(network, panel, settings), first)
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
