@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 
+from forecast.core.errors import ModelError
+
 if TYPE_CHECKING:
     from forecast.networks.state import NetworkState
 
@@ -32,6 +34,7 @@ class Batch(NamedTuple):
     lengths: steps of each row that are real; later ones are padding on the right. None: all T. Shape [B].
     statistics: count and mean of |y| over the observed rows before step 0. Shape [B, 2].
     unit: what one unit of loss is, data units: the row's in-sample seasonal error. Shape [B].
+    wanted: which origins are asked for, where forecasts are too dear to make and throw away. None: all. Shape [B, O].
     """
 
     steps: int
@@ -43,6 +46,7 @@ class Batch(NamedTuple):
     lengths: Tensor | None
     statistics: Tensor
     unit: Tensor
+    wanted: Tensor | None = None
 
 
 class Scales(NamedTuple):
@@ -161,6 +165,21 @@ class Head(nn.Module, ABC):
     def quantiles(self, given: HeadInput) -> Tensor:
         """Returns the quantiles at the head's levels, data units; they never cross. Shape [B, O, H, Q]."""
 
+    def prepare(self, values: Tensor) -> None:
+        """Looks at all observed values of the training panel, data units, before the first step. Shape [n].
+
+        Raises:
+            ModelError: the head's distribution cannot give some of them.
+        """
+
+    def draw(self, given: HeadInput, probability: Tensor) -> Tensor:
+        """Returns the value that the target stays below with a probability, one for each target, data units. Shape [B, O, H].
+
+        Raises:
+            ModelError: the head has no distribution of which to draw.
+        """
+        raise ModelError(f"{type(self).__name__} has no distribution to draw from; take a head with a likelihood")
+
 
 class Prediction(NamedTuple):
     """Forecasts in data units, float64: mean [B, O, H] and quantiles [B, O, H, Q]."""
@@ -173,12 +192,48 @@ class Rollout(ABC):
     """Autoregressive forecasting: joint sample paths from a carried state, one step at a time."""
 
     @abstractmethod
-    def rollout(self, first: Prediction, state: NetworkState, known: Tensor, samples: int) -> Tensor:
-        """Returns sample paths of steps 1...H from the origin that the state stands at, data units. Shape [B, S, H].
+    def rollout(self, first: HeadInput, state: NetworkState, known: Tensor, static: Tensor) -> Tensor:
+        """Returns S sample paths of steps 1...H from the origin that the state stands at, data units. Shape [B, S, H].
 
         Args:
-            first: The forecast from that origin, of which step 1 is drawn. mean [B, 1, H].
+            first: What the head reads at that origin, of which step 1 is drawn. centre [B, 1, 1 or H].
             state: After the origin's observation.
-            known: Known covariates of the steps after the origin. Shape [B, H + H, K].
-            samples: S.
+            known: Known covariates of the steps after the origin, as far as they are read. Shape [B, H or more, K].
+            static: Shape [B, S].
+        """
+
+
+class ForecastingNetwork(nn.Module, ABC):
+    """What is trained and read: from every step of a series it forecasts the next H.
+
+    lead: L, rows before a step that it reads. horizon: H.
+    """
+
+    lead: int
+    horizon: int
+
+    @abstractmethod
+    def initial_state(self, batch: int) -> NetworkState:
+        """Returns the state of series of which nothing was read yet."""
+
+    @abstractmethod
+    def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
+        """Takes what must be known of the training panel before the first step.
+
+        Args:
+            values: All observed values, data units. Shape [n].
+            covariate_loc, covariate_scale: Mean and deviation of every covariate: known, past, static. Shape [K + P + S].
+        """
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Returns the mean loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
+
+    @abstractmethod
+    def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
+        """Returns the forecasts from the batch's origins and the state after each row's last real step.
+
+        Args:
+            batch: Its lead is the ring of the state that `encoder_state` belongs to.
+            encoder_state: None for series that begin here.
         """

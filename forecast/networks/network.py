@@ -11,7 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
+from forecast.networks.interfaces import (
+    Batch,
+    Decoder,
+    Encoder,
+    EncoderState,
+    ForecastingNetwork,
+    Head,
+    HeadInput,
+    Normaliser,
+    Prediction,
+    Scales,
+)
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
@@ -33,7 +44,7 @@ class Widths(NamedTuple):
 
 
 @final
-class Network(nn.Module):
+class Network(ForecastingNetwork):
     """A causal recurrent forecaster: from every step of a series it forecasts the next H.
 
     The input of a step is the vector of the last D values in scaled units, compressed by sign(z) log(1 + |z|), which of them were
@@ -73,6 +84,12 @@ class Network(nn.Module):
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
         return NetworkState(self.encoder.initial_state(batch), ring, torch.zeros(batch, 2, dtype=torch.float64))
 
+    def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
+        """Takes the scales of the covariates and shows the head the data; see `ForecastingNetwork.prepare`."""
+        self.head.prepare(values)
+        self.covariate_loc.copy_(covariate_loc)
+        self.covariate_scale.copy_(covariate_scale)
+
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
         given, scales, usable, _, _ = self._read(batch, None)
@@ -97,17 +114,16 @@ class Network(nn.Module):
         return spread * (1 + relative / relative.mean().clamp(min=1e-12))
 
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
-        """Returns the forecasts from the batch's origins and the state after each row's last real step.
+        """Returns the forecasts from the batch's origins and the state afterwards; see `ForecastingNetwork.predict`."""
+        given, state = self.distribution(batch, encoder_state)
+        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
 
-        Args:
-            batch: Its lead is the ring of the state that `encoder_state` belongs to.
-            encoder_state: None for series that begin here.
-        """
+    def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
+        """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
         given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
         lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
-        state = NetworkState(encoder_after, ring, statistics)
-        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
+        return given, NetworkState(encoder_after, ring, statistics)
 
     def _read(self, batch: Batch, state: EncoderState | None) -> tuple[HeadInput, Scales, Tensor, EncoderState, Tensor]:
         """What the head needs at the origins, the scales, which origins have a history [B, O], and the state afterwards."""

@@ -19,8 +19,9 @@ from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Rec
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.core.panel_schema import panel_schema, roles_in
-from forecast.networks.build import NetworkSettings, build_network
-from forecast.networks.network import Network, Widths
+from forecast.networks.build import NetworkSettings, build_model
+from forecast.networks.interfaces import ForecastingNetwork
+from forecast.networks.network import Widths
 from forecast.neural.inference import Block, read_panel
 from forecast.neural.training import TrainingSettings, train
 
@@ -51,11 +52,11 @@ class NeuralForecaster(Forecaster):
         self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(levels)
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
-        self._network: Network | None = None
+        self._network: ForecastingNetwork | None = None
         self._schema = ""
 
     @property
-    def network(self) -> Network:
+    def network(self) -> ForecastingNetwork:
         """The trained network.
 
         Raises:
@@ -71,8 +72,7 @@ class NeuralForecaster(Forecaster):
         schema = panel_schema(panel)
         network = self._new_network(schema)
         loc, scale = covariate_scales(panel)
-        network.covariate_loc.copy_(torch.from_numpy(loc))
-        network.covariate_scale.copy_(torch.from_numpy(scale))
+        network.prepare(torch.from_numpy(panel.y[~np.isnan(panel.y)]), torch.from_numpy(loc), torch.from_numpy(scale))
         self.steps_taken = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
         self._network, self._schema = network, schema
 
@@ -117,10 +117,10 @@ class NeuralForecaster(Forecaster):
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
         self._network, self._schema = network.eval(), schema
 
-    def _new_network(self, schema: str) -> Network:
+    def _new_network(self, schema: str) -> ForecastingNetwork:
         roles = roles_in(schema)
         widths = Widths(len(roles.known), len(roles.past), len(roles.static))
-        return build_network(
+        return build_model(
             self.settings, horizon=self.horizon, levels=self.levels, season_lengths=self.season_lengths, widths=widths
         )
 

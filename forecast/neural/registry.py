@@ -16,18 +16,22 @@ from forecast.neural.training import Precision, TrainingSettings
 
 def recurrent(
     *, encoder: EncoderName, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
-    name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName = "quantile", lags: int | None = None,
-    hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "both", max_steps: int = 400,
+    name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName | None = None, lags: int | None = None,
+    hidden_size: int = 128, layers: int = 3, dropout: float = 0.1, loss_weight: LossWeight = "both", samples: int = 100, max_steps: int = 400,
     validate_every: int = 50, learning_rate: float = 3e-3, weight_decay: float = 1e-2, warm_up: int = 20,
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int = 4,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None,
 ) -> Forecaster:  # fmt: skip
-    """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings."""
+    """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
+
+    Without a head `deepar` takes its likelihood from the data, the others forecast quantiles.
+    """
+    default: HeadName = "likelihood" if encoder == "deepar" else "quantile"
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
-        network=NetworkSettings(encoder, head, lags, hidden_size, layers, dropout, loss_weight),
+        network=NetworkSettings(encoder, head or default, lags, hidden_size, layers, dropout, loss_weight, samples),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=learning_rate, weight_decay=weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,

@@ -23,8 +23,7 @@ import torch
 from forecast.core.errors import ModelError
 from forecast.core.forecaster import MetricSink
 from forecast.core.panel import Panel
-from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network
+from forecast.networks.interfaces import Batch, ForecastingNetwork
 from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan, to_batch
 from forecast.neural.module import ForecastingModule
@@ -123,7 +122,7 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
 
 
 def train(
-    network: Network,
+    network: ForecastingNetwork,
     panel: Panel,
     settings: TrainingSettings,
     sink: MetricSink | None = None,
@@ -174,7 +173,7 @@ def train(
 
 
 def _phase(
-    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], kept: Checkpoints | None,
+    network: ForecastingNetwork, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], kept: Checkpoints | None,
     name: str,
 ) -> ForecastingModule:  # fmt: skip
     """One run, with checkpoints where they are wanted."""
@@ -184,7 +183,12 @@ def _phase(
 
 
 def run(
-    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], resume: Path | None = None
+    network: ForecastingNetwork,
+    panel: Panel,
+    settings: TrainingSettings,
+    steps: int,
+    callbacks: list[pl.Callback],
+    resume: Path | None = None,
 ) -> ForecastingModule:
     """Takes `steps` training steps, or those that are left of them after the checkpoint to resume from.
 
@@ -212,7 +216,7 @@ def run(
     return module
 
 
-def within_budget(network: Network, panel: Panel, settings: TrainingSettings, seconds: float) -> TrainingSettings:
+def within_budget(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings, seconds: float) -> TrainingSettings:
     """Returns the settings with no more steps than fit into a number of seconds twice, at the pace of a few steps of a copy."""
     began = time.perf_counter()
     run(copy.deepcopy(network), panel, settings, PACE_STEPS, [])
@@ -221,13 +225,13 @@ def within_budget(network: Network, panel: Panel, settings: TrainingSettings, se
     return replace(settings, max_steps=steps, validate_every=min(settings.validate_every, max(steps // 4, 1)))
 
 
-def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
+def plan_of(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
     """Returns the plan of the training batches of a panel."""
     return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
                        panel.frequency.season_length, settings.seed)  # fmt: skip
 
 
-def validation_batch(network: Network, panel: Panel, settings: TrainingSettings) -> Batch:
+def validation_batch(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings) -> Batch:
     """Returns one origin per series, H rows before its end; of many series a seeded sample."""
     plan = plan_of(network, panel, settings)
     held_back = panel.until(panel.ends - network.horizon)
