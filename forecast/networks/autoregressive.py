@@ -77,14 +77,13 @@ class AutoregressiveNetwork(ForecastingNetwork):
             quantiles[row, column] = paths.sort(dim=1).values[:, self.ranks].transpose(1, 2)
         return Prediction(mean, quantiles), after
 
-    def paths(self, batch: Batch, encoder_state: EncoderState | None) -> Tensor:
-        """Returns the sample paths from the wanted origins, NaN elsewhere, data units: joint, so that sums over steps have a
-        distribution. Arguments as in `predict`. Shape [B, O, S, H]."""
+    def sample_paths(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Tensor, NetworkState]:
+        """Returns joint paths from the wanted origins, NaN elsewhere, [B, O, S, H] in data units, and the state; see `predict`."""
         out = torch.full((*batch.origins.shape, *self.probabilities.shape), torch.nan, dtype=torch.float64)
-        given, _ = self._first_steps(batch, encoder_state)
+        given, after = self._first_steps(batch, encoder_state)
         for row, column, paths in self._paths(batch, encoder_state, given):
             out[row, column] = paths
-        return out
+        return out, after
 
     def _first_steps(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """What the head reads at every origin for its first step, and the state after each row's last real step."""

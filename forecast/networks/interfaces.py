@@ -237,3 +237,11 @@ class ForecastingNetwork(nn.Module, ABC):
             batch: Its lead is the ring of the state that `encoder_state` belongs to.
             encoder_state: None for series that begin here.
         """
+
+    def sample_paths(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Tensor, NetworkState]:
+        """Returns joint sample paths from the batch's origins, data units, and the state; see `predict`. Shape [B, O, S, H].
+
+        Raises:
+            ModelError: the network forecasts each step on its own.
+        """
+        raise ModelError("the network forecasts each step on its own and draws no joint paths; take `deepar`")
