@@ -72,10 +72,18 @@ def on_test(folder: Path, model: str, arguments: Mapping[str, Any], scorer: Path
     return scores
 
 
+def plain_value(text: str) -> Any:
+    """Returns the JSON value of a text, and the text itself where it is none: 0.1, true, gru."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
 def measure(folder: Path, options: argparse.Namespace) -> None:
     """Prints the line of one panel."""
     arguments = dict(pair.split("=", 1) for pair in options.set)
-    plain = {name: json.loads(value) if value[:1] in "0123456789-[tfn" else value for name, value in arguments.items()}
+    plain = {name: plain_value(value) for name, value in arguments.items()}
     began = time.perf_counter()
     judge = partial(on_test, scorer=options.scorer) if options.test else on_validation
     scores = judge(folder, options.model, plain)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, final
 
-from forecast.core.forecaster import require
+from forecast.core.errors import ModelError
 from forecast.networks.autoregressive import AutoregressiveNetwork
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoders.fused import FusedRecurrent
@@ -113,8 +113,9 @@ def build_model(
     """
     if settings.encoder != "deepar":
         return build_network(settings, horizon=horizon, levels=levels, season_lengths=season_lengths, widths=widths)
-    drawn = sorted(_DRAWN)
-    require(settings.head in _DRAWN, f"deepar draws from its head and {settings.head!r} has no distribution; take one of {drawn}")
-    require(settings.samples > 0, f"deepar forecasts from samples, found samples {settings.samples}; ask for 1 or more")
+    if settings.head not in _DRAWN:
+        raise ModelError(f"deepar draws from its head and {settings.head!r} has no distribution; take one of {sorted(_DRAWN)}")
+    if settings.samples < 1:
+        raise ModelError(f"deepar forecasts from samples, found samples {settings.samples}; ask for 1 or more")
     one_step = build_network(settings, horizon=1, levels=levels, season_lengths=season_lengths, widths=widths)
     return AutoregressiveNetwork(one_step, horizon=horizon, levels=levels, samples=settings.samples)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from forecast.core.forecaster import require
+from forecast.core.errors import ModelError
 from forecast.networks.interfaces import HeadInput
 
 _SHARPNESS = 2.0  # softplus of the level is 0.35 scaled units where the level is 0, and the level itself from 2 units on
@@ -21,17 +21,14 @@ def scaled_mean(given: HeadInput) -> Tensor:
 def refuse_negative(head: str, values: Tensor) -> None:
     """Raises ModelError where observed values, data units, are below 0."""
     wrong = values[values < 0]
-    least = f", the least {float(wrong.min()):g}" if len(wrong) else ""
-    require(
-        not len(wrong), f"{head}: {len(wrong)} of {len(values)} observed values are negative{least}; take `quantile` or `student_t`"
-    )
+    if len(wrong):
+        found = f"{len(wrong)} of {len(values)} observed values are negative, the least {float(wrong.min()):g}"
+        raise ModelError(f"{head}: {found}; take `quantile` or `student_t`")
 
 
 def refuse_fractions(head: str, values: Tensor) -> None:
     """Raises ModelError where observed values, data units, are no whole numbers."""
     wrong = values[values != values.round()]
-    first = f", the first {float(wrong[0]):g}" if len(wrong) else ""
-    require(
-        not len(wrong),
-        f"{head}: {len(wrong)} of {len(values)} observed values are no whole numbers{first}; take `tweedie` or `nonnegative_quantile`",
-    )
+    if len(wrong):
+        found = f"{len(wrong)} of {len(values)} observed values are no whole numbers, the first {float(wrong[0]):g}"
+        raise ModelError(f"{head}: {found}; take `tweedie` or `nonnegative_quantile`")
