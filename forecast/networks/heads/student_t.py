@@ -59,6 +59,7 @@ class StudentTHead(Head):
 
 def _width_and_inverse(given: HeadInput) -> tuple[Tensor, Tensor]:
     """Scale of the distribution in scaled units, and one over its degrees of freedom, which start at 4. Each [B, O, H]."""
-    width = softplus(given.raw[..., 1] + UNIT) * given.spread
+    raw = given.raw.to(torch.float32)  # half precision is too coarse for the gamma function
+    width = softplus(raw[..., 1] + UNIT) * given.spread
     span = student_t.MOST_INVERSE - student_t.LEAST_INVERSE
-    return width.clamp(min=1e-6), student_t.LEAST_INVERSE + span * (0.002 + 0.996 * torch.sigmoid(given.raw[..., 2]))
+    return width.clamp(min=1e-6), student_t.LEAST_INVERSE + span * (0.002 + 0.996 * torch.sigmoid(raw[..., 2]))

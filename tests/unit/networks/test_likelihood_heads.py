@@ -107,6 +107,27 @@ def test_a_draw_at_a_level_is_the_quantile_of_that_level(kind: type[Head]) -> No
         torch.testing.assert_close(drawn, head.quantiles(given)[..., place], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [TweedieHead, StudentTHead, NonnegativeQuantileHead])
+@pytest.mark.parametrize("factor", [1e-6, 3.0, 1e9])
+def test_forecasts_of_amounts_scale_with_the_data(kind: type[Head], factor: float) -> None:
+    head = _made(kind)
+    given = _given(head)
+    scaled = given._replace(loc=factor * given.loc, scale=factor * given.scale)
+    torch.testing.assert_close(head.quantiles(scaled) / factor, head.quantiles(given), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(head.mean(scaled) / factor, head.mean(given), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [NegativeBinomialHead, ZeroInflatedHead])
+def test_forecasts_of_counts_scale_in_the_mean_alone_because_one_is_one(kind: type[Head]) -> None:
+    head = _made(kind)
+    given = _given(head)
+    for factor in (0.1, 1e9, 1e200):
+        scaled = given._replace(loc=factor * given.loc, scale=factor * given.scale)
+        torch.testing.assert_close(head.mean(scaled) / factor, head.mean(given), rtol=1e-6, atol=1e-6)
+        assert torch.isfinite(head.quantiles(scaled)).all()
+        assert (head.quantiles(scaled) == head.quantiles(scaled).round()).all()
+
+
 @pytest.mark.parametrize("kind", NON_NEGATIVE)
 def test_quantiles_of_what_cannot_be_negative_never_cross_never_are_and_are_exact_zeros(kind: type[Head]) -> None:
     head = _made(kind)
