@@ -39,6 +39,6 @@ class Preset:
 PRESETS: Mapping[EncoderName, Preset] = {
     "linear": Preset(dropout=0.0, stride=16),
     "segrnn": Preset(stride=16),
-    "mqrnn": Preset(stride=8),
-    "seq2seq": Preset(forced_share=0.6, stride=24),
+    "mqrnn": Preset(learning_rate=6e-3, stride=8),
+    "seq2seq": Preset(forced_share=0.6, learning_rate=6e-3, stride=24),
 }
