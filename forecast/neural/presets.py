@@ -47,6 +47,6 @@ PRESETS: Mapping[EncoderName, Preset] = {
     "deepar": Preset(head="likelihood"),
     "linear": Preset(dropout=0.0, stride=16, mixer=0),
     "segrnn": Preset(stride=16, mixer=0),
-    "mqrnn": Preset(stride=8, mixer=0),
-    "seq2seq": Preset(forced_share=0.6, stride=24, mixer=0),
+    "mqrnn": Preset(learning_rate=6e-3, stride=8, mixer=0),
+    "seq2seq": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
 }
