@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Batch(NamedTuple):
     static: Shape [B, S].
     origins: the steps to forecast from. Shape [B, O].
     lengths: steps of each row that are real; later ones are padding on the right. None: all T. Shape [B].
-    statistics: count and mean of |y| over the observed rows before step 0. Shape [B, 2].
+    statistics: of the rows before step 0. A batch to learn from has count and mean of |y| over the observed ones [B, 2]; one to
+        forecast from has what the normaliser carries [B, its width].
     unit: what one unit of loss is, data units: the row's in-sample seasonal error. Shape [B].
     """
 
@@ -48,12 +50,14 @@ class Batch(NamedTuple):
 class Scales(NamedTuple):
     """What the normaliser knows at every step, data units, float64, each [B, T]; scale 0 says that nothing but 0 was seen.
 
-    loc: the level. scale: one scaled unit. spread: the usual error of the seasonal naive.
+    loc: the level. scale: one scaled unit. spread: the usual error of the seasonal naive. own: what else the normaliser that made
+    them wants to find again, each [B, T, ...].
     """
 
     loc: Tensor
     scale: Tensor
     spread: Tensor
+    own: tuple[Tensor, ...] = ()
 
 
 class Encoding(NamedTuple):
@@ -81,9 +85,13 @@ class Normaliser(nn.Module, ABC):
     """Loc and scale of every step from `y[<= t]` alone, recomputed from the lead and never from running sums of values.
 
     lead: rows before a step that it reads.
+    width: numbers that it carries of each series; the first two are count and mean of |y|.
+    is_path: whether its loc at the target steps is a forecast of its own, which the network mixes with the naive paths.
     """
 
     lead: int
+    width: int = 2
+    is_path: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, y: Tensor, statistics: Tensor) -> tuple[Scales, Tensor]:
@@ -91,8 +99,39 @@ class Normaliser(nn.Module, ABC):
 
         Args:
             y: data units, float64, NaN where missing. Shape [B, lead + T].
-            statistics: count and mean of |y| before the first step. Shape [B, 2].
+            statistics: what is carried, before the first step. Shape [B, width].
         """
+
+    def initial_statistics(self, batch: int) -> Tensor:
+        """Returns the statistics of series of which nothing was read yet. Shape [B, width]."""
+        return torch.zeros(batch, self.width, dtype=torch.float64)
+
+    def warm(self, before: Tensor, counts: Tensor) -> Tensor:
+        """Returns the statistics at the start of segments that were cut out of their series.
+
+        Args:
+            before: The rows before the segment, data units, NaN where missing. Shape [B, lead].
+            counts: Count and mean of |y| over all observed rows before the segment. Shape [B, 2].
+        """
+        return counts
+
+    def rewound(self, statistics: Tensor, padding: Tensor) -> Tensor:
+        """Returns the statistics as they were `padding` steps earlier, all of which were missing. padding [B]."""
+        return statistics
+
+    def scaled(self, windows: Tensor, scales: Scales) -> Tensor:
+        """Returns the values of a window that ends at each step in scaled units, 0 where missing.
+
+        Args:
+            windows: Data units, NaN where missing. Shape [B, T, D].
+            scales: Of the T steps.
+        """
+        scale = torch.where(scales.scale > 0, scales.scale, 1.0)[..., None]
+        return torch.where(torch.isnan(windows), 0.0, (windows - scales.loc[..., None]) / scale)
+
+    def penalty(self, scales: Scales) -> Tensor:
+        """Returns what the scales themselves add to the loss; a scalar."""
+        return scales.loc.new_zeros(())
 
     @abstractmethod
     def at(self, scales: Scales, origins: Tensor, horizon: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from forecast.networks.interfaces import Batch, Decoder, Encoder, EncoderState, Head, HeadInput, Normaliser, Prediction, Scales
 from forecast.networks.naive_paths import NaivePaths
@@ -71,10 +71,12 @@ class Network(nn.Module):
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
-        return NetworkState(self.encoder.initial_state(batch), ring, torch.zeros(batch, 2, dtype=torch.float64))
+        return NetworkState(self.encoder.initial_state(batch), ring, self.normaliser.initial_statistics(batch))
 
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
+        before = batch.y[:, self.lead - self.normaliser.lead : self.lead]
+        batch = batch._replace(statistics=self.normaliser.warm(before, batch.statistics))
         given, scales, usable, _, _ = self._read(batch, None)
         first = self.lead + 1
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
@@ -82,7 +84,7 @@ class Network(nn.Module):
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
         weight = self._weight(batch, scales)[..., None] * given.scale
         weighted = each * torch.where(counted, weight.clamp(max=WEIGHT_CAP), 0.0).to(each.dtype)
-        return weighted.sum() / counted.sum().clamp(min=1)
+        return weighted.sum() / counted.sum().clamp(min=1) + self.normaliser.penalty(scales).to(each.dtype)
 
     def _weight(self, batch: Batch, scales: Scales) -> Tensor:
         """What an error of one data unit counts at each origin; 0 where there is no unit. Shape [B, O]."""
@@ -106,7 +108,7 @@ class Network(nn.Module):
         given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
         lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
-        state = NetworkState(encoder_after, ring, statistics)
+        state = NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
         return Prediction(self.head.mean(given), self.head.quantiles(given)), state
 
     def _read(self, batch: Batch, state: EncoderState | None) -> tuple[HeadInput, Scales, Tensor, EncoderState, Tensor]:
@@ -122,12 +124,14 @@ class Network(nn.Module):
         paths = self.paths(history, self.lead, batch.origins)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
-        naive = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(raw.dtype)
-        blocked = ~paths.available & paths.available.any(dim=-1, keepdim=True)
-        weights = torch.softmax(raw[..., : self.paths.count].masked_fill(blocked[:, :, None], -torch.inf), dim=-1)
-        centre = (weights * naive.transpose(-1, -2)).sum(dim=-1) + raw[..., self.paths.count]
+        naive, available = ((paths.values - loc[:, :, None]) / safe[:, :, None]).to(raw.dtype), paths.available
+        if self.normaliser.is_path:
+            naive, available = pad(naive, (0, 0, 0, 1)), torch.cat([available, available[..., :1]], dim=-1)
+        count, blocked = naive.shape[2], ~available & available.any(dim=-1, keepdim=True)
+        weights = torch.softmax(raw[..., :count].masked_fill(blocked[:, :, None], -torch.inf), dim=-1)
+        centre = (weights * naive.transpose(-1, -2)).sum(dim=-1) + raw[..., count]
         spread = (gather_steps(scales.spread, batch.origins)[..., None] / safe).to(raw.dtype)
-        given = HeadInput(raw[..., self.paths.count :], centre, spread, loc, scale)
+        given = HeadInput(raw[..., count:], centre, spread, loc, scale)
         return given, scales, paths.available[..., 0], after, statistics
 
     def _inputs(self, history: Tensor, scales: Scales, known: Tensor, past: Tensor, static: Tensor) -> Tensor:
@@ -135,8 +139,7 @@ class Network(nn.Module):
         steps = known.shape[1]
         windows = history[:, self.lead - self.lags + 1 :].unfold(1, self.lags, 1)
         seen = ~torch.isnan(windows)
-        scale = torch.where(scales.scale > 0, scales.scale, 1.0)[..., None]
-        z = torch.where(seen, (windows - scales.loc[..., None]) / scale, 0.0).to(known.dtype)
+        z = self.normaliser.scaled(windows, scales).to(known.dtype)
         total = scales.loc.abs() + scales.scale
         ratio = (scales.scale / torch.where(total > 0, total, 1.0))[..., None].to(known.dtype)
         constant = static[:, None].expand(-1, steps, -1)

@@ -16,7 +16,7 @@ class NetworkState(NamedTuple):
 
     encoder: the encoder's tensors, each [B, ...].
     ring: the last L values, data units, float64, NaN where missing. Shape [B, L].
-    statistics: count and mean of |y| over all observed values so far. Shape [B, 2].
+    statistics: what the normaliser carries; first count and mean of |y| over all observed values so far. Shape [B, its width].
     """
 
     encoder: EncoderState

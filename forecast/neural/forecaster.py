@@ -97,6 +97,8 @@ class NeuralForecaster(Forecaster):
         """Returns the registry name and all settings but the budget, which belongs to one training."""
         flat = {**asdict(self.settings), **asdict(self.training)}
         kind, _ = flat.pop("encoder"), flat.pop("budget")
+        if self.settings.dilations is not None:
+            flat["dilations"] = [list(block) for block in self.settings.dilations]
         return {"kind": kind, "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
                 "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
 

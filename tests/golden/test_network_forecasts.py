@@ -18,6 +18,8 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "lstm": (34.5559, 26.6494),
     "gru": (32.5606, 22.4541),
     "stacked": (36.1467, 25.7296),
+    "dilated": (34.2703, 32.5695),
+    "esrnn": (25.3397, 29.9345),
 }
 
 

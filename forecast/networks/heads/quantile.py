@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from forecast.core.errors import ConfigError
 from forecast.networks.interfaces import Head, HeadInput
 
 DEVIATION = math.sqrt(math.pi / 2)  # standard deviation over mean absolute value of a normal error
 _UNIT = math.log(math.e - 1)  # softplus(_UNIT) = 1
+LEAST_TAU, MOST_TAU = 0.4, 0.6
 MEDIAN_WEIGHT = 8.0  # the point forecast pays for the other levels in accuracy when all count the same (docs/log.md)
 
 
@@ -52,10 +54,18 @@ class QuantileHead(Head):
     Quantile loss of level q: 2 max(q (y - f), (q - 1) (y - f)), so that at q = 0.5 it is the absolute error; the loss is a mean over
     the levels in which the median counts MEDIAN_WEIGHT times (Koenker & Bassett 1978, Econometrica 46(1)).
 
+    With `tau` other than 0.5 the median is trained as the quantile of level tau, and all others at their gaps from it. It is still
+    called the median: below 0.5 it takes back a network whose forecasts are too high on the whole, as the loss in units of a level
+    makes them (Smyl 2020, International Journal of Forecasting 36(1), section 3, with 0.45 to 0.49). Coverage pays for it.
+
     Args:
         levels: Ascending, between 0 and 1.
         horizon: H.
         season_length: m of the seasonal naive.
+        tau: LEAST_TAU to MOST_TAU; 0.5 unless the levels have a median.
+
+    Raises:
+        ConfigError: a tau out of range, or one without a median that it could move.
     """
 
     signs: Tensor
@@ -64,12 +74,13 @@ class QuantileHead(Head):
     weights: Tensor
     masses: Tensor
 
-    def __init__(self, *, levels: tuple[float, ...], horizon: int, season_length: int) -> None:
+    def __init__(self, *, levels: tuple[float, ...], horizon: int, season_length: int, tau: float = 0.5) -> None:
         super().__init__()
+        _check(tau, levels)
         self.width = 1 + sum(level != 0.5 for level in levels)
         self.register_buffer("signs", gap_signs(levels), persistent=False)
         self.register_buffer("gaps", naive_gaps(levels, horizon, season_length), persistent=False)
-        self.register_buffer("taus", torch.tensor(levels), persistent=False)
+        self.register_buffer("taus", torch.tensor([tau if level == 0.5 else level for level in levels]), persistent=False)
         weights = torch.tensor([MEDIAN_WEIGHT if level == 0.5 else 1.0 for level in levels])
         self.register_buffer("weights", 2 * weights / weights.sum(), persistent=False)
         self.register_buffer("masses", _masses(levels), persistent=False)
@@ -92,6 +103,15 @@ class QuantileHead(Head):
         """Quantiles in scaled units [B, O, H, Q]."""
         gaps = softplus(given.raw[..., 1:] + _UNIT) * self.gaps * given.spread[..., None]
         return given.centre[..., None] + gaps @ self.signs
+
+
+def _check(tau: float, levels: tuple[float, ...]) -> None:
+    if not LEAST_TAU <= tau <= MOST_TAU:
+        raise ConfigError(
+            f"tau is {tau}: the median may be trained at {LEAST_TAU} to {MOST_TAU}, farther off it is another quantile"
+        )
+    if tau != 0.5 and 0.5 not in levels:
+        raise ConfigError(f"tau is {tau}, and the levels {list(levels)} have no median that it could move: add the level 0.5")
 
 
 def _masses(levels: tuple[float, ...]) -> Tensor:
