@@ -87,11 +87,11 @@ class Network(nn.Module):
         return weighted.sum() / counted.sum().clamp(min=1) + self.normaliser.penalty(scales).to(each.dtype)
 
     def _weight(self, batch: Batch, scales: Scales) -> Tensor:
-        """What an error of one data unit counts at each origin; 0 where there is no unit. Shape [B, O]."""
+        """What an error of one data unit counts at each origin; 0 where there is no unit. Not for the network to change. Shape [B, O]."""
         spread = _inverse(batch.unit)[:, None].expand(batch.origins.shape)
         if self.loss_weight == "spread":
             return spread
-        loc, scale = gather_steps(scales.loc, batch.origins), gather_steps(scales.scale, batch.origins)
+        loc, scale = (gather_steps(x.detach(), batch.origins) for x in (scales.loc, scales.scale))
         level = _inverse(torch.maximum(loc.abs(), scale))
         if self.loss_weight == "level":
             return level

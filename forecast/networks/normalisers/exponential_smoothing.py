@@ -36,7 +36,9 @@ class ExponentialSmoothing(Normaliser):
         multiplicative: loc = level x index, scale = spread x index; a window is divided by its indices
         additive:       loc = level + index, scale = spread;         a window has its indices subtracted
 
-    The level is that of the last step read, never of a target step; the indices of a window are those known at its end. Other than
+    The level is that of the last step read, never of a target step; the indices of a window are those known at its end. The recursion
+    itself leaves open how much of a value is level and how much is index; outside of it the indices of a season have mean 1, or 0
+    (Archibald & Koehler 2003, International Journal of Forecasting 19(1)). Other than
     in the paper, which takes the logarithm of values over the level, one scaled unit is the usual error of the seasonal naive (see
     WindowedSpread), so that a series with a high level and little noise keeps its digits; level x index itself is one more forecast
     that the network mixes with the naive ones. Only the first two seasons count.
@@ -96,8 +98,8 @@ class ExponentialSmoothing(Normaliser):
     def forward(self, y: Tensor, statistics: Tensor) -> tuple[Scales, Tensor]:
         """Returns level, scale and spread of each step; see `Normaliser.forward`.
 
-        `own` holds whether a step is multiplicative; for each form whether it has indices [B, T]; for each form and season the
-        indices of the m steps after each step [B, T, m].
+        `own` holds whether a step is multiplicative; for each form whether it has indices, and then their mean, [B, T]; for each form
+        and season the indices of the m steps after each step [B, T, m].
         """
         counts, *states = self._split(statistics)
         scales, after = self.spread(y[:, self.lead - self.spread.lead :], counts)
@@ -110,9 +112,11 @@ class ExponentialSmoothing(Normaliser):
             smoothed, last = smooth(form, values[:, self.lead - self.first :], coefficients, before, self.seasons)
             found.append(smoothed)
             ends.append(last.pack())
-        relative = self._only_positive(y, steps) & (found[0].level > 0)
-        level = torch.where(relative, found[0].level, found[1].level)
-        own = (relative, *(form.ready for form in found), *self._ahead(found))
+        relative = _only_positive(y, steps) & (found[0].level > 0)
+        means = [self._mean_index(form, smoothed) for form, smoothed in zip(FORMS, found, strict=True)]
+        levels = [form.join(smoothed.level, mean) for form, smoothed, mean in zip(FORMS, found, means, strict=True)]
+        level = torch.where(relative, levels[0], levels[1])
+        own = (relative, *(smoothed.ready for smoothed in found), *means, *self._ahead(found))
         return Scales(level, scales.scale, scales.spread, own), torch.cat(ends, dim=1)
 
     def at(self, scales: Scales, origins: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
@@ -162,7 +166,7 @@ class ExponentialSmoothing(Normaliser):
             [
                 _share(scales.spread, short.spread),
                 _share(scales.spread, scales.loc.abs()),
-                self._persistence(y, scales.loc.shape[1]),
+                _persistence(y, self.window, scales.loc.shape[1]),
                 1 / (1 + count / (4 * self.first)),
             ],
             dim=-1,
@@ -175,22 +179,15 @@ class ExponentialSmoothing(Normaliser):
         parts: tuple[Tensor, ...] = statistics.split([2] + [4 + sum(self.seasons)] * len(FORMS), dim=1)
         return parts
 
-    def _persistence(self, y: Tensor, steps: int) -> Tensor:
-        """Mean product of the signs of neighbouring changes over the window: 1 in a trend, -1 in a zigzag. Shape [B, T]."""
-        direction = y.diff(dim=1).sign()
-        product = direction[:, 1:] * direction[:, :-1]
-        seen = ~torch.isnan(product)
-        total, count = (window_sum(x, self.window)[:, -steps:] for x in (torch.where(seen, product, 0.0), seen.to(y.dtype)))
-        return total / count.clamp(min=1)
-
-    def _only_positive(self, y: Tensor, steps: int) -> Tensor:
-        """Whether no value of the last lead + 1 rows is 0 or below. Shape [B, T]."""
-        others = nn.functional.pad((y <= 0).cumsum(dim=1), (1, 0))  # whole numbers: differences are exact
-        return others[:, -steps:] == others[:, :steps]
-
     def _ahead(self, found: list[Smoothed]) -> list[Tensor]:
         """The indices of the m steps after each step, for each form and season: views [B, T, m]."""
         return [index.unfold(1, m, 1)[:, 1:] for smoothed in found for m, index in zip(self.seasons, smoothed.seasons, strict=True)]
+
+    def _mean_index(self, form: Form, smoothed: Smoothed) -> Tensor:
+        """What the indices of the next seasons are on average, which belongs to the level; neutral while there are none. Shape [B, T]."""
+        means = (window_sum(index, m)[:, 1:] / m for m, index in zip(self.seasons, smoothed.seasons, strict=True))
+        neutral = torch.full_like(smoothed.level, form.neutral)
+        return torch.where(smoothed.ready, reduce(form.join, means, neutral), neutral)
 
     def _season(self, scales: Scales, offsets: Tensor) -> tuple[Tensor, Tensor]:
         """Joint indices of the steps at some offsets from each step, multiplicative and additive; neutral where not known yet.
@@ -200,11 +197,11 @@ class ExponentialSmoothing(Normaliser):
         out = []
         count = len(self.seasons)
         for number, form in enumerate(FORMS):
-            views = scales.own[1 + len(FORMS) + number * count :][:count]
-            ready = scales.own[1 + number][..., None]
+            views = scales.own[1 + 2 * len(FORMS) + number * count :][:count]
+            ready, mean = scales.own[1 + number][..., None], scales.own[1 + len(FORMS) + number][..., None]
             picked = [view.index_select(-1, (offsets - 1) % m) for view, m in zip(views, self.seasons, strict=True)]
             joined = reduce(form.join, picked) if picked else torch.full_like(scales.loc, form.neutral)[..., None]
-            out.append(torch.where(ready, joined, form.neutral))
+            out.append(torch.where(ready, form.without(joined, mean), form.neutral))
         return out[0], out[1]
 
 
@@ -212,3 +209,18 @@ def _share(a: Tensor, b: Tensor) -> Tensor:
     """a / (a + b) of sizes, one half where both are 0."""
     total = a + b
     return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), 0.5)
+
+
+def _persistence(y: Tensor, width: int, steps: int) -> Tensor:
+    """Mean product of the signs of neighbouring changes over a window: 1 in a trend, -1 in a zigzag. Shape [B, T]."""
+    direction = y.diff(dim=1).sign()
+    product = direction[:, 1:] * direction[:, :-1]
+    seen = ~torch.isnan(product)
+    total, count = (window_sum(x, width)[:, -steps:] for x in (torch.where(seen, product, 0.0), seen.to(y.dtype)))
+    return total / count.clamp(min=1)
+
+
+def _only_positive(y: Tensor, steps: int) -> Tensor:
+    """Whether no value of the last n - T + 1 rows is 0 or below. y [B, n]. Shape [B, T]."""
+    others = nn.functional.pad((y <= 0).cumsum(dim=1), (1, 0))  # whole numbers: differences are exact
+    return others[:, -steps:] == others[:, :steps]
