@@ -125,6 +125,19 @@ def test_a_segment_inside_a_long_series_forgets_where_its_lead_began() -> None:
     assert apart[-1] < 0.02 * apart[0] + 1e-6
 
 
+def test_a_row_that_was_padded_goes_on_where_it_really_ended() -> None:
+    network, y = random_network("esrnn"), random_y(3, STEPS)
+    reader, last = Reader(network, y), torch.zeros(3, 1, dtype=torch.long)
+    whole, _ = reader.whole()
+    zero = network.initial_state(3)
+    for length in (2, 9, 22):
+        reader.y = torch.where(torch.arange(STEPS) < length, y, torch.nan)
+        _, state = reader.read(zero, 0, STEPS, last, torch.full((3,), length))
+        reader.y = y
+        on, _ = reader.read(state, length, STEPS, _every(y[:, length:]))
+        torch.testing.assert_close(on.quantiles, whole.quantiles[:, length:], rtol=1e-5, atol=1e-4)
+
+
 def test_an_untrained_network_has_the_documented_coefficients_and_one_without_season_smooths_a_level() -> None:
     normaliser, y = _normaliser(()), random_y(2, STEPS).nan_to_num(50.0)
     scales, _ = _read(normaliser, y)
