@@ -113,7 +113,7 @@ class ExponentialSmoothing(Normaliser):
             found.append(smoothed)
             ends.append(last.pack())
         relative = _only_positive(y, steps) & (found[0].level > 0)
-        means = [self._mean_index(form, smoothed) for form, smoothed in zip(FORMS, found, strict=True)]
+        means = [_mean_index(form, smoothed, self.seasons) for form, smoothed in zip(FORMS, found, strict=True)]
         levels = [form.join(smoothed.level, mean) for form, smoothed, mean in zip(FORMS, found, means, strict=True)]
         level = torch.where(relative, levels[0], levels[1])
         own = (relative, *(smoothed.ready for smoothed in found), *means, *self._ahead(found))
@@ -183,12 +183,6 @@ class ExponentialSmoothing(Normaliser):
         """The indices of the m steps after each step, for each form and season: views [B, T, m]."""
         return [index.unfold(1, m, 1)[:, 1:] for smoothed in found for m, index in zip(self.seasons, smoothed.seasons, strict=True)]
 
-    def _mean_index(self, form: Form, smoothed: Smoothed) -> Tensor:
-        """What the indices of the next seasons are on average, which belongs to the level; neutral while there are none. Shape [B, T]."""
-        means = (window_sum(index, m)[:, 1:] / m for m, index in zip(self.seasons, smoothed.seasons, strict=True))
-        neutral = torch.full_like(smoothed.level, form.neutral)
-        return torch.where(smoothed.ready, reduce(form.join, means, neutral), neutral)
-
     def _season(self, scales: Scales, offsets: Tensor) -> tuple[Tensor, Tensor]:
         """Joint indices of the steps at some offsets from each step, multiplicative and additive; neutral where not known yet.
 
@@ -209,6 +203,13 @@ def _share(a: Tensor, b: Tensor) -> Tensor:
     """a / (a + b) of sizes, one half where both are 0."""
     total = a + b
     return torch.where(total > 0, a / torch.where(total > 0, total, 1.0), 0.5)
+
+
+def _mean_index(form: Form, smoothed: Smoothed, season_lengths: tuple[int, ...]) -> Tensor:
+    """What the indices of the next seasons are on average, which belongs to the level; neutral while there are none. Shape [B, T]."""
+    means = (window_sum(index, m)[:, 1:] / m for m, index in zip(season_lengths, smoothed.seasons, strict=True))
+    neutral = torch.full_like(smoothed.level, form.neutral)
+    return torch.where(smoothed.ready, reduce(form.join, means, neutral), neutral)
 
 
 def _persistence(y: Tensor, width: int, steps: int) -> Tensor:
