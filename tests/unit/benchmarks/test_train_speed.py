@@ -54,11 +54,11 @@ def test_origins_count_that_have_a_past_and_a_target() -> None:
     y = random_y(1, STEPS + HORIZON).nan_to_num(50.0)
     whole = _batch(y)
     network = random_network("gru")
-    assert supervised_origins(network, whole) == STEPS - 1  # after one value there is no difference yet, so no scale
-    y[:, :5] = torch.nan  # five steps of which nothing is known, and again one without a scale
-    assert supervised_origins(network, _batch(y)) == STEPS - 6
+    assert supervised_origins(network, whole) == STEPS
+    y[:, :5] = torch.nan  # five steps at which nothing is known yet
+    assert supervised_origins(network, _batch(y)) == STEPS - 5
     y[:, 20:] = torch.nan  # the last target is step 19: step 18 is the last origin
-    assert supervised_origins(network, _batch(y)) == 19 - 6
+    assert supervised_origins(network, _batch(y)) == 19 - 5
 
 
 def test_uncounted_origins_are_those_whose_loss_is_nothing() -> None:
