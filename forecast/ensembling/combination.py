@@ -14,7 +14,7 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 
 MEDIAN_WEIGHT = 8.0  # as in the training of the members
-PRIOR_STRENGTH = 0.06  # times 1 / sqrt(R): what one nat away from the prior has to gain, as a share of the loss
+PRIOR_STRENGTH = 0.05  # what one nat away from the prior has to gain, as a share of the loss: all rows share their dates (docs/log.md)
 SMALLEST_WEIGHT = 0.03
 ITERATIONS = 300
 _RATE = 2.0
@@ -74,7 +74,7 @@ def worth_of(unit: FloatArray, level: FloatArray) -> FloatArray:
 def choose_weights(judgement: Judgement, prior: FloatArray) -> FloatArray:
     """Returns the weights of the candidates: non-negative, summing to 1, those below SMALLEST_WEIGHT set to 0. Shape [K].
 
-    They minimise loss / loss(prior) + PRIOR_STRENGTH / sqrt(R) * KL(weights | prior), a convex function, by exponentiated gradient
+    They minimise loss / loss(prior) + PRIOR_STRENGTH * KL(weights | prior), a convex function, by exponentiated gradient
     (Kivinen & Warmuth 1997, Information and Computation 132(1), eq. 3.5) with averaging of the iterates.
 
     Args:
@@ -84,12 +84,11 @@ def choose_weights(judgement: Judgement, prior: FloatArray) -> FloatArray:
     reference, _ = judgement.loss_and_slope(prior)
     if not reference > 0:
         return prior
-    strength = PRIOR_STRENGTH / np.sqrt(len(judgement.targets))
     logs, average = np.log(prior), np.zeros(len(prior))
     for iteration in range(ITERATIONS):
         weights = _softmax(logs)
         _, slope = judgement.loss_and_slope(weights)
-        gradient = slope / reference + strength * (np.log(np.maximum(weights, 1e-300)) - np.log(prior))
+        gradient = slope / reference + PRIOR_STRENGTH * (np.log(np.maximum(weights, 1e-300)) - np.log(prior))
         logs = np.log(np.maximum(weights, 1e-300)) - _RATE / np.sqrt(1 + iteration / 10) * (gradient - gradient.mean())
         if iteration >= ITERATIONS // 2:
             average += weights

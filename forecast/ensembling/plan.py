@@ -5,7 +5,9 @@ Every rule stands in one function, with its reason; docs/log.md has the figures 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -17,8 +19,11 @@ from forecast.networks.build import default_lags
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
 
+LONG_HORIZON, LONGEST_WINDOW, LONGEST_LAGS = 96, 720, 336
+EPOCHS, BATCH, SEGMENT = 16, 64, 192
 LOCAL_ROWS = 3_000_000  # a model fitted to each series at every forecast is left out of larger panels
-PRIOR_OF_GUARDS = 0.1  # share of the weights that the guards start with together
+PRIOR: Mapping[str, float] = MappingProxyType({"dynamic_optimized_theta": 0.3})  # of a guard; others SMALL_PRIOR
+SMALL_PRIOR = 0.04
 
 
 @final
@@ -62,10 +67,40 @@ def plan_for(profile: PanelProfile, horizon: int, season_lengths: tuple[int, ...
 
 
 def _members(profile: PanelProfile, horizon: int, season_lengths: tuple[int, ...]) -> tuple[Member, ...]:
-    base = default_lags(season_lengths)
-    return (
-        Member("gru", base), Member("lstm", base), Member("gru", base, loss_weight="level"), Member("lstm", base, loss_weight="spread"),
+    """Networks that differ in cell, in what an error counts, in the length of the lag vector and in the head, best pair first."""
+    base, steps, stride = default_lags(season_lengths), training_steps(profile), origin_stride(horizon)
+    longer = min(2 * base, LONGEST_LAGS)
+    first, second = _heads(profile)
+    recurrent = (
+        Member("lstm", base, head=first), Member("gru", base, "level", head=second), Member("gru", longer, head=first),
+        Member("lstm", base, "spread", head=second), Member("gru", base, head=first), Member("lstm", longer, "level", head=second),
     )  # fmt: skip
+    windows = _windowed(horizon) if horizon >= LONG_HORIZON else ()
+    return tuple(replace(one, max_steps=steps, stride=max(stride, one.stride)) for one in (*windows, *recurrent))
+
+
+def _windowed(horizon: int) -> tuple[Member, ...]:
+    """Linear models of a long look-back: over hundreds of steps a recurrent network alone loses to them (docs/log.md)."""
+    look_back = min(max(2 * horizon, 336), LONGEST_WINDOW)
+    return (Member("linear", look_back, dropout=0.0, stride=16), Member("linear", 336, "spread", dropout=0.0, stride=16))
+
+
+def _heads(profile: PanelProfile) -> tuple[HeadName, HeadName]:
+    """Count heads for intermittent counts, quantiles that may be 0 for other intermittent panels, plain quantiles else."""
+    if profile.intermittent:
+        return ("zero_inflated", "negative_binomial") if profile.counts else ("nonnegative_quantile", "nonnegative_quantile")
+    return "quantile", "quantile"
+
+
+def training_steps(profile: PanelProfile) -> int:
+    """Returns the most training steps: about EPOCHS passes over the panel, between 200 and 400. Fewer underfit, more overfit."""
+    rows_of_step = BATCH * min(SEGMENT, max(profile.median_length, 1.0))
+    return int(np.clip(round(EPOCHS * profile.rows / rows_of_step / 50) * 50, 200, 400))
+
+
+def origin_stride(horizon: int) -> int:
+    """Returns every how many steps there is an origin: rarer for a long horizon, whose origins have more targets each."""
+    return 4 * max(round(horizon / 48), 1)
 
 
 def _guards(profile: PanelProfile, season_lengths: tuple[int, ...]) -> tuple[str, ...]:
@@ -75,10 +110,10 @@ def _guards(profile: PanelProfile, season_lengths: tuple[int, ...]) -> tuple[str
     return ("naive", "mean", *seasonal, *local)
 
 
-def prior_of(members: int, guards: int) -> FloatArray:
+def prior_of(members: int, guards: Sequence[str]) -> FloatArray:
     """Returns the weights that candidates have before the held-back rows speak, members first; summing to 1."""
-    share = PRIOR_OF_GUARDS if guards else 0.0
-    return np.array([(1 - share) / members] * members + [share / max(guards, 1)] * guards)
+    of_guards = [PRIOR.get(name, SMALL_PRIOR) for name in guards]
+    return np.array([(1 - sum(of_guards)) / members] * members + of_guards)
 
 
 def facts_of(profile: PanelProfile, plan: Plan) -> Recipe:

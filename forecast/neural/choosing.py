@@ -6,6 +6,7 @@ It must not train.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -26,6 +27,7 @@ from forecast.neural.module import ForecastingModule
 from forecast.windowing.segments import SegmentReader
 
 VALIDATION_ORIGINS = 512
+EARLY = 0.01  # share of the loss that half as many steps must gain: one window of validation says little (docs/log.md)
 
 
 @final
@@ -64,7 +66,7 @@ class StepCurve(pl.Callback):
         self.losses, self.weights = dict(state_dict["losses"]), dict(state_dict["weights"])
 
     def best(self) -> int:
-        """Returns the number of steps with the lowest loss; `weights` are those after it.
+        """Returns the number of steps with the lowest loss, each halving of the schedule counted as EARLY; `weights` are those after it.
 
         Raises:
             ModelError: no loss is finite.
@@ -78,7 +80,9 @@ class StepCurve(pl.Callback):
 
     def _lowest(self) -> int | None:
         finite = {step: loss for step, loss in self.losses.items() if np.isfinite(loss)}
-        return min(finite, key=lambda step: (finite[step], step)) if finite else None
+        if not finite:
+            return None
+        return min(finite, key=lambda step: (finite[step] * (1 + EARLY * math.log2(self.last / step)), step))
 
 
 def averaged_loss(module: ForecastingModule, batch: Batch) -> float:

@@ -110,7 +110,7 @@ def train(
     curve = _choose(network, panel, settings, sink, kept) if settings.validate_every else None
     steps = settings.max_steps if curve is None else curve.best()
     network.load_state_dict(start)
-    module = _phase(network, panel, settings, steps, [], kept, "learn")
+    module = _phase(network, panel, replace(settings, max_steps=steps), steps, [], kept, "learn")
     network.load_state_dict(module.average)
     network.eval()
     if module.skipped_steps:
