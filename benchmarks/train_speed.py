@@ -28,7 +28,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, final
@@ -221,8 +221,8 @@ def races(bench: Bench, held_back: pd.DataFrame, work: Path) -> dict[str, Any]:
             for side in runs:
                 file = work / f"{side}-{cell}-{seed}.npy"
                 extra = {"seed": seed, "limit": sizes.limit, "forecasts": str(file)}
-                answer = (bench.peer(cell, sizes.peer_steps, 1, copy_every=max(sizes.peer_steps // 50, 1), **extra) if side == "peer"
-                          else bench.ours("train", cell, sizes.our_steps, copy_every=max(sizes.our_steps // 80, 1), **extra))  # fmt: skip
+                answer = (bench.peer(cell, sizes.peer_steps, 1, copy_every=max(sizes.peer_steps // 20, 1), **extra) if side == "peer"
+                          else bench.ours("train", cell, sizes.our_steps, copy_every=max(sizes.our_steps // 40, 1), **extra))  # fmt: skip
                 runs[side].append(([copy[1] for copy in answer["copies"]], mase(np.load(file), actual, unit)))
         target = reachable([curve for _, curve in runs["peer"]])
         seconds = {side: [seconds_to(target, *one) for one in curves] for side, curves in runs.items()}
@@ -261,9 +261,17 @@ def split(folder: Path, horizon: int, work: Path) -> tuple[Path, pd.DataFrame]:
     return file, frame[last]
 
 
+def sizes_of(options: argparse.Namespace) -> Sizes:
+    """Returns how much is measured: the full or the short amounts, with what the command line changes."""
+    changes = {name: getattr(options, name) for name in ("repetitions", "seeds", "limit") if getattr(options, name) is not None}
+    if options.steps is not None:
+        changes |= {"ours": options.steps, "loops": options.steps, "peer": 2 * options.steps}
+    return replace(SHORT if options.short else FULL, **changes)
+
+
 def run(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Measures the parts that are asked for, prints their tables and returns everything."""
-    meta, sizes = json.loads((options.folder / "meta.json").read_text()), SHORT if options.short else FULL
+    meta, sizes = json.loads((options.folder / "meta.json").read_text()), sizes_of(options)
     needs_peer = bool(set("be") & set(options.parts))
     shared = {"frequency": meta["frequency"], "seasons": meta["seasons"], "horizon": meta["horizon"], "levels": LEVELS,
               "context": 168, "hidden_size": 128, "threads": options.threads}  # fmt: skip
@@ -290,6 +298,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="JSON file")
     parser.add_argument("--short", action="store_true", help="a few steps of everything, to see that it runs")
+    parser.add_argument("--steps", type=int, help="steps measured in the parts a to d; the peer takes twice as many")
+    parser.add_argument("--repetitions", type=int, help="of the parts a to d")
+    parser.add_argument("--seeds", type=int, help="of part e")
+    parser.add_argument("--limit", type=float, help="seconds of training that each run of part e may take")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         result = run(options, Path(work))

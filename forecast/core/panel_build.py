@@ -12,7 +12,7 @@ from forecast.core.arrays import BoolArray, FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError, InputMissing, Offence
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
-from forecast.core.series_ids import coded_ids
+from forecast.core.series_ids import ascending, coded_ids
 
 OFFENCES_KEPT = 1000
 GRID_LIMIT = 50_000_000  # steps that are accepted however few rows there are
@@ -27,14 +27,17 @@ def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static:
     order = _order(codes, ordinals)
     if order is not None:
         codes, ordinals = codes[order], ordinals[order]
-    _refuse_duplicates(frame, codes, ordinals, order)
+        _refuse_duplicates(frame, codes, ordinals, order)
     rows, offsets, starts = _layout(codes, ordinals, ids)
-    columns = {name: _numbers(frame, name) for name in ("y", *roles.known, *roles.past)}
+    del codes, ordinals
 
     def placed(names: tuple[str, ...]) -> FloatArray:
-        out = np.full((int(offsets[-1]), len(names)), np.nan)
+        out = np.empty((int(offsets[-1]), len(names)))
+        if not isinstance(rows, slice):
+            out.fill(np.nan)
         for column, name in enumerate(names):
-            out[rows, column] = columns[name] if order is None else columns[name][order]
+            values = _numbers(frame, name)
+            out[rows, column] = values if order is None else values[order]
         return out
 
     return Panel(frequency, ids, offsets, starts, placed(("y",))[:, 0], placed(roles.known), placed(roles.past),
@@ -91,30 +94,24 @@ def _ordinals(frame: pd.DataFrame, frequency: Frequency) -> IntArray:
 
 def _order(codes: IntArray, ordinals: IntArray) -> IntArray | None:
     """The order by id and time; None where the rows are in it."""
-    step, time = np.diff(codes), np.diff(ordinals)
-    if bool(((step > 0) | ((step == 0) & (time > 0))).all()):
-        return None
-    return np.lexsort((ordinals, codes))
+    return None if ascending(codes, ordinals) else np.lexsort((ordinals, codes))
 
 
-def _refuse_duplicates(frame: pd.DataFrame, codes: IntArray, ordinals: IntArray, order: IntArray | None) -> None:
+def _refuse_duplicates(frame: pd.DataFrame, codes: IntArray, ordinals: IntArray, order: IntArray) -> None:
     again = np.zeros(len(codes), dtype=np.bool_)
-    again[1:] = (codes[1:] == codes[:-1]) & (ordinals[1:] == ordinals[:-1])
-    if order is not None:
-        in_frame = np.zeros(len(codes), dtype=np.bool_)
-        in_frame[order] = again
-        again = in_frame
+    again[order[1:]] = (codes[1:] == codes[:-1]) & (ordinals[1:] == ordinals[:-1])
     _refuse(frame, again, "ds", "one row per series and step", "choose a policy for duplicates in the source")
 
 
-def _layout(codes: IntArray, ordinals: IntArray, ids: TextArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Flat row of each sorted input row, offsets [N + 1] and starts [N]."""
+def _layout(codes: IntArray, ordinals: IntArray, ids: TextArray) -> tuple[IntArray | slice, IntArray, IntArray]:
+    """Flat row of each sorted input row (a slice where there are no gaps), offsets [N + 1] and starts [N]."""
     first = np.searchsorted(codes, np.arange(len(ids)))
     last = np.searchsorted(codes, np.arange(len(ids)), side="right") - 1
     starts = ordinals[first]
     _refuse_sparse(ordinals[last].astype(np.float64) - starts, len(codes), ids)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(ordinals[last] - starts + 1)])
-    return ordinals - starts[codes] + offsets[codes], offsets, starts
+    whole = int(offsets[-1]) == len(codes)
+    return slice(None) if whole else ordinals + (offsets[:-1] - starts)[codes], offsets, starts
 
 
 def _refuse_sparse(spans: FloatArray, rows: int, ids: TextArray) -> None:
@@ -139,7 +136,9 @@ def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     _refuse(frame, np.isinf(values), name, "finite", "infinite values cannot be used")
     # One bit pattern for each value: there is a NaN of either sign and a zero of either sign, and fingerprints see bits.
-    return np.where(np.isnan(values), np.nan, values + 0.0)
+    values = values + 0.0
+    values[np.isnan(values)] = np.nan
+    return np.asarray(values)
 
 
 def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...]) -> FloatArray:

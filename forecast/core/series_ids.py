@@ -34,6 +34,13 @@ def coded_ids(column: pd.Series) -> tuple[IntArray, TextArray]:
     return np.array([*(place[text] for text in texts), -1], dtype=np.int64)[codes], ids
 
 
+def ascending(codes: IntArray, times: IntArray) -> bool:
+    """Returns whether rows are in the order of series and time, and none repeats the series and time of the one before."""
+    same = codes[1:] == codes[:-1]
+    later = times[1:] > times[:-1]
+    return bool((np.where(same, later, codes[1:] > codes[:-1])).all())
+
+
 def _factorized(column: pd.Series) -> tuple[IntArray, AnyArray]:
     """As `pandas.factorize`, which reads text only up to its first NUL and so takes `a\\0b` and `a\\0c` for one id.
 

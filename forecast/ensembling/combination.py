@@ -14,9 +14,8 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 
 MEDIAN_WEIGHT = 8.0  # as in the training of the members
-PRIOR_STRENGTH = (
-    0.05  # what one nat away from the prior has to gain, as a share of the loss: all rows share their dates (docs/log.md)
-)
+# What one nat away from the prior has to gain, as a share of the loss: all rows share their dates (docs/log.md).
+PRIOR_STRENGTH = 0.05
 SMALLEST_WEIGHT = 0.03
 ITERATIONS = 300
 _RATE = 2.0

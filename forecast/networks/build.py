@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
+from forecast.core.errors import ModelError
+from forecast.networks.autoregressive import AutoregressiveNetwork
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoders.dilated import DilatedCell, DilatedRecurrent, Dilations, default_dilations
 from forecast.networks.encoders.fused import FusedRecurrent
@@ -15,13 +17,14 @@ from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.encoders.memoryless import Memoryless
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.families import Sizes, default_patch, linear, mqrnn, segrnn, seq2seq, window_lags
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Decoder, Encoder
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
 from forecast.networks.network import LossWeight, Network, Widths
-from forecast.networks.parts import HeadName, NormaliserName, build_head, build_normaliser
+from forecast.networks.parts import DRAWN, HeadName, NormaliserName, build_head, build_normaliser
 
-EncoderName = Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn", "linear", "segrnn", "mqrnn", "seq2seq"]
+EncoderName = Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn", "linear", "segrnn", "mqrnn", "seq2seq", "deepar"]
 WINDOWED: frozenset[EncoderName] = frozenset({"linear", "segrnn"})
 LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
 
@@ -40,7 +43,7 @@ class NetworkSettings:
     Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
     longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
     for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
-    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False.
+    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
     """
 
     encoder: EncoderName = "gru"
@@ -61,6 +64,7 @@ class NetworkSettings:
     dilations: Dilations | None = None
     tau: float = 0.5
     wiggle: float = 0.0
+    samples: int = 100
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -74,16 +78,19 @@ def default_lags(season_lengths: tuple[int, ...]) -> int:
 
 
 def build_encoder(
-    name: Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn"], settings: NetworkSettings, seasons: tuple[int, ...]
+    name: Literal["elman", "lstm", "gru", "stacked", "dilated", "esrnn", "deepar"],
+    settings: NetworkSettings,
+    seasons: tuple[int, ...],
 ) -> Encoder:
-    """Returns a new encoder: `stacked` has GRU layers, `dilated` and `esrnn` are dilated stacks, the others one layer of their cell."""
+    """Returns a new encoder: `stacked` has GRU layers, `dilated` and `esrnn` are dilated stacks, `deepar` reads with an LSTM, the
+    others are one layer of their cell."""
     size = settings.hidden_size
     if name == "stacked":
         return StackedRecurrent(cell="gru", inputs=size, hidden_size=size, layers=settings.layers, dropout=settings.dropout)
     if name == "dilated" or name == "esrnn":
         dilations = settings.dilations or default_dilations(seasons)
         return DilatedRecurrent(cell=settings.cell, inputs=size, hidden_size=size, dilations=dilations)
-    return FusedRecurrent(cell=name, inputs=size, hidden_size=size)
+    return FusedRecurrent(cell="lstm" if name == "deepar" else name, inputs=size, hidden_size=size)
 
 
 def build_parts(settings: NetworkSettings, sizes: Sizes, seasons: tuple[int, ...]) -> tuple[Encoder, Decoder]:
@@ -144,3 +151,27 @@ def build_network(
                            hidden=settings.mixer)  # fmt: skip
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
                    hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar)  # fmt: skip
+
+
+def build_model(
+    settings: NetworkSettings,
+    *,
+    horizon: int,
+    levels: tuple[float, ...],
+    season_lengths: tuple[int, ...],
+    widths: Widths,
+    calendar: tuple[str, ...] = (),
+) -> ForecastingNetwork:
+    """Returns the network of a name: `deepar` looks one step ahead and is rolled out, the others are direct; see `build_network`.
+
+    Raises:
+        ModelError: a head without a distribution, of which nothing can be drawn, for `deepar`.
+    """
+    rolled = settings.encoder == "deepar"
+    if rolled and settings.head not in DRAWN:
+        raise ModelError(f"deepar draws from its head and {settings.head!r} has no distribution; take one of {sorted(DRAWN)}")
+    if rolled and settings.samples < 1:
+        raise ModelError(f"deepar forecasts from samples, found samples {settings.samples}; ask for 1 or more")
+    direct = build_network(settings, horizon=1 if rolled else horizon, levels=levels, season_lengths=season_lengths, widths=widths,
+                           calendar=calendar)  # fmt: skip
+    return AutoregressiveNetwork(direct, horizon=horizon, levels=levels, samples=settings.samples) if rolled else direct

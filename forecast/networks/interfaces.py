@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from forecast.core.errors import ModelError
 from forecast.networks.timeline import gather_steps
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Batch(NamedTuple):
     statistics: of the rows before step 0. A batch to learn from has count and mean of |y| over the observed ones [B, 2]; one to
         forecast from has what the normaliser carries [B, its width].
     unit: what one unit of loss is, data units: the row's in-sample seasonal error. Shape [B].
+    wanted: which origins are asked for, where forecasts are too dear to make and throw away. None: all. Shape [B, O].
     """
 
     steps: int
@@ -47,6 +49,7 @@ class Batch(NamedTuple):
     lengths: Tensor | None
     statistics: Tensor
     unit: Tensor
+    wanted: Tensor | None = None
 
 
 class Scales(NamedTuple):
@@ -232,6 +235,21 @@ class Head(nn.Module, ABC):
     def quantiles(self, given: HeadInput) -> Tensor:
         """Returns the quantiles at the head's levels, data units; they never cross. Shape [B, O, H, Q]."""
 
+    def prepare(self, values: Tensor) -> None:
+        """Looks at all observed values of the training panel, data units, before the first step. Shape [n].
+
+        Raises:
+            ModelError: the head's distribution cannot give some of them.
+        """
+
+    def draw(self, given: HeadInput, probability: Tensor) -> Tensor:
+        """Returns the value that the target stays below with a probability, one for each target, data units. Shape [B, O, H].
+
+        Raises:
+            ModelError: the head has no distribution of which to draw.
+        """
+        raise ModelError(f"{type(self).__name__} has no distribution to draw from; take a head with a likelihood")
+
 
 class Prediction(NamedTuple):
     """Forecasts in data units, float64: mean [B, O, H] and quantiles [B, O, H, Q]."""
@@ -244,12 +262,12 @@ class Rollout(ABC):
     """Autoregressive forecasting: joint sample paths from a carried state, one step at a time."""
 
     @abstractmethod
-    def rollout(self, first: Prediction, state: NetworkState, known: Tensor, samples: int) -> Tensor:
-        """Returns sample paths of steps 1...H from the origin that the state stands at, data units. Shape [B, S, H].
+    def rollout(self, first: HeadInput, state: NetworkState, known: Tensor, static: Tensor) -> Tensor:
+        """Returns S sample paths of steps 1...H from the origin that the state stands at, data units. Shape [B, S, H].
 
         Args:
-            first: The forecast from that origin, of which step 1 is drawn. mean [B, 1, H].
+            first: What the head reads at that origin, of which step 1 is drawn. centre [B, 1, 1 or H].
             state: After the origin's observation.
-            known: Known covariates of the steps after the origin. Shape [B, H + H, K].
-            samples: S.
+            known: Known covariates of the steps after the origin, as far as they are read. Shape [B, H or more, K].
+            static: Shape [B, S].
         """

@@ -68,10 +68,11 @@ class NaivePaths:
         seen = ~torch.isnan(y)
         values = torch.where(seen, y, 0.0)
         steps = torch.arange(1, self.horizon + 1, device=y.device)
-        last, available = self._season(values, seen, 1, lead, origins)
+        last, available = self._season(fill_forward(values, seen, 1), 1, lead, origins)
         paths, there = [last], [available[..., 0]]
         for season, cycles in zip(self.season_lengths, self.cycles, strict=True):
-            own = [self._season(values, seen, season, lead, origins, back) for back in range(1, cycles + 1)]
+            filled = fill_forward(values, seen, season)
+            own = [self._season(filled, season, lead, origins, back) for back in range(1, cycles + 1)]
             own += [_mean(own)] if cycles > 1 else []
             for path, found in own:
                 paths.append(torch.where(found, path, last))
@@ -84,18 +85,18 @@ class NaivePaths:
         return Paths(torch.stack(paths, dim=2), torch.stack(there, dim=2))
 
     def _season(
-        self, values: Tensor, seen: Tensor, season: int, lead: int, origins: Tensor, back: int = 1
+        self, filled: tuple[Tensor, Tensor], season: int, lead: int, origins: Tensor, back: int = 1
     ) -> tuple[Tensor, Tensor]:
         """Value of each step's phase, `back` seasons back or more, [B, O, H], and whether one was observed, [B, O, H].
 
-        Only the last `lead` rows up to the origin count, which is what a carried state holds.
+        Only the last `lead` rows up to the origin count, which is what a carried state holds. filled: See `fill_forward`.
         """
-        filled, column = fill_forward(values, seen, season)
+        values, column = filled
         phase = torch.arange(self.horizon, device=values.device) % season
         index = (origins + lead - back * season + 1)[..., None] + phase  # [B, O, H]
         flat = index.flatten(1)
         found = column.gather(1, flat).view_as(index) >= (origins + lead - self.lead)[..., None]
-        return filled.gather(1, flat).view_as(index), found
+        return values.gather(1, flat).view_as(index), found
 
     def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import (
     Batch,
     Decoder,
@@ -47,7 +48,7 @@ class Widths(NamedTuple):
 
 
 @final
-class Network(nn.Module):
+class Network(ForecastingNetwork):
     """A causal forecaster: from every step of a series it forecasts the next H.
 
     The input of a step is the vector of the last D values in scaled units, compressed by sign(z) log(1 + |z|), which of them were
@@ -64,7 +65,7 @@ class Network(nn.Module):
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
         mixer: Lets every step see what the paths say of it; None for none.
-        calendar: Names of the cycles whose features are the last of the known covariates; whoever makes batches appends them.
+        calendar: See `ForecastingNetwork`.
     """
 
     covariate_loc: Tensor
@@ -90,6 +91,12 @@ class Network(nn.Module):
         """Returns the state of series of which nothing was read yet."""
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
         return NetworkState(self.encoder.initial_state(batch), ring, self.normaliser.initial_statistics(batch))
+
+    def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
+        """Takes the scales of the covariates and shows the head the data; see `ForecastingNetwork.prepare`."""
+        self.head.prepare(values)
+        self.covariate_loc.copy_(covariate_loc)
+        self.covariate_scale.copy_(covariate_scale)
 
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
@@ -117,17 +124,16 @@ class Network(nn.Module):
         return spread * (1 + relative / relative.mean().clamp(min=1e-12))
 
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
-        """Returns the forecasts from the batch's origins and the state after each row's last real step.
+        """Returns the forecasts from the batch's origins and the state afterwards; see `ForecastingNetwork.predict`."""
+        given, state = self.distribution(batch, encoder_state)
+        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
 
-        Args:
-            batch: Its lead is the ring of the state that `encoder_state` belongs to.
-            encoder_state: None for series that begin here.
-        """
+    def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
+        """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
         given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
         lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
-        state = NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
-        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
+        return given, NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
 
     def _read(
         self, batch: Batch, state: EncoderState | None, targets: Tensor | None = None

@@ -5,16 +5,30 @@ It must not know settings, panels or training; encoders and their decoders are p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from forecast.core.errors import ConfigError
+from forecast.networks.heads.likelihood import LikelihoodHead
+from forecast.networks.heads.negative_binomial import NegativeBinomialHead
+from forecast.networks.heads.nonnegative_quantile import NonnegativeQuantileHead
 from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import QuantileHead
+from forecast.networks.heads.student_t import StudentTHead
+from forecast.networks.heads.tweedie import TweedieHead
+from forecast.networks.heads.zero_inflated import ZeroInflatedHead
 from forecast.networks.interfaces import Head, Normaliser
 from forecast.networks.normalisers.exponential_smoothing import ExponentialSmoothing
 from forecast.networks.normalisers.windowed_spread import WindowedSpread
 
-HeadName = Literal["quantile", "point"]
+HeadName = Literal[
+    "quantile", "point", "nonnegative_quantile", "negative_binomial", "zero_inflated", "tweedie", "student_t", "likelihood"
+]
+_HEADS: Mapping[HeadName, Callable[..., Head]] = {  # those without a tau
+    "point": PointHead, "nonnegative_quantile": NonnegativeQuantileHead, "negative_binomial": NegativeBinomialHead,
+    "zero_inflated": ZeroInflatedHead, "tweedie": TweedieHead, "student_t": StudentTHead, "likelihood": LikelihoodHead,
+}  # fmt: skip
+DRAWN: frozenset[HeadName] = frozenset({"negative_binomial", "zero_inflated", "tweedie", "student_t", "likelihood"})
 NormaliserName = Literal["windowed_spread", "exponential_smoothing"]
 
 
@@ -39,4 +53,4 @@ def build_head(name: HeadName, *, horizon: int, levels: tuple[float, ...], seaso
         return QuantileHead(levels=levels, horizon=horizon, season_length=season_length, tau=tau)
     if tau != 0.5:
         raise ConfigError(f"tau is {tau}, and the head {name!r} has none: leave it out, or take the head 'quantile'")
-    return PointHead(levels=levels, horizon=horizon, season_length=season_length)
+    return _HEADS[name](levels=levels, horizon=horizon, season_length=season_length)

@@ -20,8 +20,8 @@ from forecast.core.forecaster import MetricSink
 from forecast.core.holdout import Holdout
 from forecast.core.panel import Panel
 from forecast.core.seasonal_error import seasonal_errors
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network
 from forecast.neural.data import to_batch
 from forecast.neural.module import ForecastingModule
 from forecast.windowing.segments import SegmentReader
@@ -94,7 +94,9 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
         return float(judged.loss(batch))
 
 
-def validation_batch(network: Network, panel: Panel, holdout: Holdout, *, steps: int, season_length: int, seed: int) -> Batch:
+def validation_batch(
+    network: ForecastingNetwork, panel: Panel, holdout: Holdout, *, steps: int, season_length: int, seed: int
+) -> Batch:
     """Returns one row for each cutoff of a holdout, read for some steps up to it; of many cutoffs a seeded sample.
 
     Args:

@@ -20,8 +20,9 @@ from forecast.core.holdout import hold_out
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.core.panel_schema import panel_schema, roles_in
-from forecast.networks.build import NetworkSettings, build_network
-from forecast.networks.network import Network, Widths
+from forecast.networks.build import NetworkSettings, build_model
+from forecast.networks.forecasting_network import ForecastingNetwork
+from forecast.networks.network import Widths
 from forecast.neural.inference import Block, read_panel, stream_panel
 from forecast.neural.training import Trained, TrainingSettings, train
 from forecast.windowing.calendar import repeated_cycles
@@ -53,11 +54,11 @@ class NeuralForecaster(Forecaster):
         self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(levels)
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
-        self._network: Network | None = None
+        self._network: ForecastingNetwork | None = None
         self.schema = ""
 
     @property
-    def network(self) -> Network:
+    def network(self) -> ForecastingNetwork:
         """The trained network.
 
         Raises:
@@ -93,8 +94,7 @@ class NeuralForecaster(Forecaster):
         calendar = repeated_cycles(panel.frequency, float(np.median(panel.lengths))) if self.settings.calendar else ()
         network = _new_network(self, schema, calendar)
         loc, scale = covariate_scales(panel, 2 * len(calendar))
-        network.covariate_loc.copy_(torch.from_numpy(loc))
-        network.covariate_scale.copy_(torch.from_numpy(scale))
+        network.prepare(torch.from_numpy(panel.y[~np.isnan(panel.y)]), torch.from_numpy(loc), torch.from_numpy(scale))
         trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
         self._network, self.schema, self.steps_taken = network, schema, trained.steps
         return trained
@@ -188,10 +188,10 @@ def _bytes(text: str) -> AnyArray:
     return np.frombuffer(text.encode(), dtype=np.uint8).copy()
 
 
-def _new_network(forecaster: NeuralForecaster, schema: str, calendar: tuple[str, ...]) -> Network:
+def _new_network(forecaster: NeuralForecaster, schema: str, calendar: tuple[str, ...]) -> ForecastingNetwork:
     """An untrained network for panels of a schema."""
     roles = roles_in(schema)
-    return build_network(
+    return build_model(
         forecaster.settings, horizon=forecaster.horizon, levels=forecaster.levels, season_lengths=forecaster.season_lengths,
         widths=Widths(len(roles.known) + 2 * len(calendar), len(roles.past), len(roles.static)), calendar=calendar,
     )  # fmt: skip

@@ -6,17 +6,19 @@ Predicting, backtesting and carrying state are this one pass with other origins.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
-from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.arrays import BoolArray, FloatArray, IntArray
 from forecast.core.panel import Panel
-from forecast.networks.network import Network
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.state import NetworkState
 from forecast.neural.data import to_batch
 from forecast.windowing.segments import SegmentReader, Segments
+
+Values = TypeVar("Values", IntArray, BoolArray)
 
 BLOCK_ROWS = 256  # equal batch shapes give equal bytes, so blocks are filled up with empty rows
 PIECE_STEPS = 128
@@ -37,7 +39,11 @@ def block_rows(count: int) -> int:
 
 
 def read_panel(
-    network: Network, panel: Panel, origins: IntArray, horizon_known: FloatArray | None = None, state: NetworkState | None = None
+    network: ForecastingNetwork,
+    panel: Panel,
+    origins: IntArray,
+    horizon_known: FloatArray | None = None,
+    state: NetworkState | None = None,
 ) -> Iterator[tuple[list[Block], NetworkState]]:
     """Reads every series once and yields, block by block, the forecasts of the wanted origins and the final states.
 
@@ -61,7 +67,7 @@ def read_panel(
         )
 
 
-def stream_panel(network: Network, panel: Panel, origins: IntArray) -> Iterator[Block]:
+def stream_panel(network: ForecastingNetwork, panel: Panel, origins: IntArray) -> Iterator[Block]:
     """Yields what `read_panel` gives from the panel's first row on, each piece of time as soon as it is read.
 
     No more than the forecasts of BLOCK_ROWS series and PIECE_STEPS origins each are held at once.
@@ -75,7 +81,7 @@ def stream_panel(network: Network, panel: Panel, origins: IntArray) -> Iterator[
 
 
 def _read_block(
-    network: Network,
+    network: ForecastingNetwork,
     reader: SegmentReader,
     series: IntArray,
     origins: IntArray,
@@ -91,7 +97,7 @@ def _read_block(
 
 
 def _read_pieces(
-    network: Network,
+    network: ForecastingNetwork,
     reader: SegmentReader,
     series: IntArray,
     origins: IntArray,
@@ -110,14 +116,21 @@ def _read_pieces(
         order = np.argsort(~here, axis=1, kind="stable")[:, :count]
         wanted = np.take_along_axis(here, order, axis=1)
         local = np.where(wanted, np.take_along_axis(origins, order, axis=1) - first, 0)
-        mean, quantiles, state = read_piece(network, state, _filled(piece, rows), _fill(local, rows), _fill(inside, rows))
+        mean, quantiles, state = read_piece(
+            network, state, _filled(piece, rows), _fill(local, rows), _fill(inside, rows), _fill(wanted, rows)
+        )
         row, column = np.nonzero(wanted)
         block = Block(series[row], local[row, column] + first, mean[row, column], quantiles[row, column]) if len(row) else None
         yield block, state
 
 
 def read_piece(
-    network: Network, state: NetworkState, piece: Segments, origins: IntArray, lengths: IntArray
+    network: ForecastingNetwork,
+    state: NetworkState,
+    piece: Segments,
+    origins: IntArray,
+    lengths: IntArray,
+    wanted: BoolArray | None = None,
 ) -> tuple[FloatArray, FloatArray, NetworkState]:
     """Feeds one piece of T steps to the network.
 
@@ -127,6 +140,7 @@ def read_piece(
         piece: Without lead. y [B, T + H] of which the last H are not read.
         origins: Steps to forecast from. Shape [B, O].
         lengths: Real steps of each row. Shape [B].
+        wanted: Which of the origins are asked for; None: all. Shape [B, O].
 
     Returns:
         mean [B, O, H], quantiles [B, O, H, Q] and the state after each row's last real step.
@@ -135,7 +149,8 @@ def read_piece(
     batch = to_batch(piece, steps, origins, torch.ones(len(lengths)), lengths)
     y = torch.cat([state.ring, batch.y[:, :steps]], dim=1)
     with torch.inference_mode():
-        prediction, after = network.predict(batch._replace(y=y, statistics=state.statistics), state.encoder)
+        asked = None if wanted is None else torch.from_numpy(wanted)
+        prediction, after = network.predict(batch._replace(y=y, statistics=state.statistics, wanted=asked), state.encoder)
     return prediction.mean.numpy(), prediction.quantiles.numpy(), after
 
 
@@ -149,7 +164,7 @@ def _put_future(known: FloatArray, future: FloatArray, lengths: IntArray) -> Non
     known[row, place[row, step], : future.shape[2]] = future[row, step]
 
 
-def _fill(array: IntArray, rows: int) -> IntArray:
+def _fill(array: Values, rows: int) -> Values:
     return np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), dtype=array.dtype)])
 
 

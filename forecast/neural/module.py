@@ -12,8 +12,8 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network
 
 
 @final
@@ -33,7 +33,7 @@ class ForecastingModule(pl.LightningModule):
     """
 
     def __init__(
-        self, network: Network, *, learning_rate: float, weight_decay: float, warm_up: int, total_steps: int, seed: int,
+        self, network: ForecastingNetwork, *, learning_rate: float, weight_decay: float, warm_up: int, total_steps: int, seed: int,
         average_decay: float,
     ) -> None:  # fmt: skip
         super().__init__()

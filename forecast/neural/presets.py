@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from forecast.networks.build import EncoderName
+from forecast.networks.parts import HeadName
 
 
 @final
@@ -25,15 +26,16 @@ class Preset:
     weight_decay: float = 1e-2
     stride: int = 4
     mixer: int = 32
+    head: HeadName = "quantile"
 
     def changed(
         self, *, hidden_size: int | None, dropout: float | None, learning_rate: float | None, weight_decay: float | None,
-        stride: int | None, mixer: int | None,
+        stride: int | None, mixer: int | None, head: HeadName | None,
     ) -> Preset:  # fmt: skip
         """Returns the preset with the given settings in the place of its own; None leaves its own."""
         given: Mapping[str, Any] = {
             "hidden_size": hidden_size, "dropout": dropout, "learning_rate": learning_rate, "weight_decay": weight_decay,
-            "stride": stride, "mixer": mixer,
+            "stride": stride, "mixer": mixer, "head": head,
         }  # fmt: skip
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -42,8 +44,9 @@ PRESETS: Mapping[EncoderName, Preset] = {
     # Four layers each; those of the M4 winner were 40 wide.
     "dilated": Preset(hidden_size=40),
     "esrnn": Preset(hidden_size=40),
+    "deepar": Preset(head="likelihood"),
     "linear": Preset(dropout=0.0, stride=16, mixer=0),
     "segrnn": Preset(stride=16, mixer=0),
-    "mqrnn": Preset(stride=8, mixer=0),
-    "seq2seq": Preset(forced_share=0.6, stride=24, mixer=0),
+    "mqrnn": Preset(learning_rate=6e-3, stride=8, mixer=0),
+    "seq2seq": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
 }

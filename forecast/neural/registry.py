@@ -21,7 +21,7 @@ from forecast.neural.training import TrainingSettings
 
 def recurrent(
     *, encoder: EncoderName, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
-    name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName = "quantile", lags: int | None = None,
+    name: str | None = None, sink: MetricSink | None = None, seed: int = 0, head: HeadName | None = None, lags: int | None = None,
     hidden_size: int | None = None, layers: int = 3, dropout: float | None = None, loss_weight: LossWeight = "both",
     linear_kind: LinearKind = "nlinear", patch: int | None = None, forced_steps: int | None = None, max_steps: int = 400,
     validate_every: int = 50, learning_rate: float | None = None, weight_decay: float | None = None, warm_up: int = 20,
@@ -29,7 +29,7 @@ def recurrent(
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
     normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
-    wiggle: float = 0.0,
+    wiggle: float = 0.0, samples: int = 100,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -42,15 +42,16 @@ def recurrent(
         weight_decay=weight_decay,
         stride=stride,
         mixer=mixer,
+        head=head,
     )
     forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
         network=NetworkSettings(
-            encoder, head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
+            encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
             forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
+            wiggle=wiggle, samples=samples, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,

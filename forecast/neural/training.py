@@ -24,7 +24,7 @@ from forecast.core.errors import ModelError
 from forecast.core.forecaster import MetricSink
 from forecast.core.holdout import hold_out
 from forecast.core.panel import Panel
-from forecast.networks.network import Network
+from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.choosing import StepCurve, validation_batch
 from forecast.neural.data import SegmentData, SegmentPlan
@@ -77,7 +77,7 @@ class Trained(NamedTuple):
 
 
 def train(
-    network: Network,
+    network: ForecastingNetwork,
     panel: Panel,
     settings: TrainingSettings,
     sink: MetricSink | None = None,
@@ -120,7 +120,7 @@ def train(
 
 
 def _choose(
-    network: Network, panel: Panel, settings: TrainingSettings, sink: MetricSink | None, kept: Checkpoints | None
+    network: ForecastingNetwork, panel: Panel, settings: TrainingSettings, sink: MetricSink | None, kept: Checkpoints | None
 ) -> StepCurve | None:
     """The validation curve of a run on what is not held back; None where the panel is too short to hold anything back."""
     holdout = hold_out(panel, network.horizon)
@@ -136,7 +136,7 @@ def _choose(
 
 
 def _phase(
-    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], kept: Checkpoints | None,
+    network: ForecastingNetwork, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], kept: Checkpoints | None,
     name: str,
 ) -> ForecastingModule:  # fmt: skip
     """One run, with checkpoints where they are wanted."""
@@ -146,7 +146,12 @@ def _phase(
 
 
 def run(
-    network: Network, panel: Panel, settings: TrainingSettings, steps: int, callbacks: list[pl.Callback], resume: Path | None = None
+    network: ForecastingNetwork,
+    panel: Panel,
+    settings: TrainingSettings,
+    steps: int,
+    callbacks: list[pl.Callback],
+    resume: Path | None = None,
 ) -> ForecastingModule:
     """Takes `steps` training steps, or those that are left of them after the checkpoint to resume from.
 
@@ -174,7 +179,7 @@ def run(
     return module
 
 
-def within_budget(network: Network, panel: Panel, settings: TrainingSettings, seconds: float) -> TrainingSettings:
+def within_budget(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings, seconds: float) -> TrainingSettings:
     """Returns the settings with no more steps than fit into a number of seconds twice, at the pace of a few steps of a copy."""
     began = time.perf_counter()
     run(copy.deepcopy(network), panel, settings, PACE_STEPS, [])
@@ -183,7 +188,7 @@ def within_budget(network: Network, panel: Panel, settings: TrainingSettings, se
     return replace(settings, max_steps=steps, validate_every=min(settings.validate_every, max(steps // 4, 1)))
 
 
-def plan_of(network: Network, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
+def plan_of(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
     """Returns the plan of the training batches of a panel."""
     return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
                        panel.frequency.season_length, settings.seed, network.calendar)  # fmt: skip

@@ -141,16 +141,18 @@ class PoissonCount(Head):
 class GaussianRollout(Rollout):
     """Feeds sampled values back one step at a time: joint paths."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, samples: int) -> None:
+        self.network, self.samples = network, samples
 
-    def rollout(self, first: Prediction, state: NetworkState, known: Tensor, samples: int) -> Tensor:
+    def rollout(self, first: HeadInput, state: NetworkState, known: Tensor, static: Tensor) -> Tensor:
         """Returns paths [B, S, H]."""
+        samples = self.samples
+        forecast = Prediction(self.network.head.mean(first), self.network.head.quantiles(first))
         *encoder, ring, statistics = (t.repeat_interleave(samples, 0) for t in (*state.encoder, state.ring, state.statistics))
         current, future, rows = tuple(encoder), known.repeat_interleave(samples, 0), len(ring)
         generator = torch.Generator().manual_seed(0)
         mean, low, high = (t[:, 0, 0].repeat_interleave(samples)[:, None]
-                           for t in (first.mean, first.quantiles[..., 0], first.quantiles[..., -1]))  # fmt: skip
+                           for t in (forecast.mean, forecast.quantiles[..., 0], forecast.quantiles[..., -1]))  # fmt: skip
         paths: list[Tensor] = []
         for step in range(HORIZON):
             paths.append(mean + (high - low) / 2 * torch.randn(rows, 1, generator=generator, dtype=torch.float64))
@@ -238,9 +240,12 @@ def test_a_count_head_that_forecasts_exact_zeros_fits() -> None:
 def test_a_sampled_rollout_gives_joint_paths_from_a_carried_state() -> None:
     network = _network().eval()
     reader = Reader(network, random_y(3, STEPS))
-    prediction, state = reader.read(network.initial_state(3), 0, STEPS, torch.full((3, 1), STEPS - 1))
+    origin = torch.full((3, 1), STEPS - 1)
+    prediction, state = reader.read(network.initial_state(3), 0, STEPS, origin)
+    batch = reader.batch(0, STEPS, origin)._replace(y=torch.cat([network.initial_state(3).ring, reader.y], dim=1))
+    first, _ = network.distribution(batch, None)
     known = torch.randn(3, 2 * HORIZON, WIDTHS.known)
-    paths = GaussianRollout(network).rollout(prediction, state, known, samples=200)
+    paths = GaussianRollout(network, 200).rollout(first, state, known, torch.zeros(3, WIDTHS.static))
     assert paths.shape == (3, 200, HORIZON)
     assert torch.isfinite(paths).all()
     width = prediction.quantiles[:, 0, 0, -1] - prediction.quantiles[:, 0, 0, 0]

@@ -15,7 +15,7 @@ from forecast.core.errors import ConfigError
 from forecast.networks.interfaces import Head, HeadInput
 
 DEVIATION = math.sqrt(math.pi / 2)  # standard deviation over mean absolute value of a normal error
-_UNIT = math.log(math.e - 1)  # softplus(_UNIT) = 1
+UNIT = math.log(math.e - 1)  # softplus(UNIT) = 1
 LEAST_TAU, MOST_TAU = 0.4, 0.6
 MEDIAN_WEIGHT = 8.0  # the point forecast pays for the other levels in accuracy when all count the same (docs/log.md)
 
@@ -88,20 +88,20 @@ class QuantileHead(Head):
     def loss(self, given: HeadInput, target: Tensor) -> Tensor:
         """Returns the weighted mean of the quantile losses, scaled units. Shape [B, O, H]."""
         scaled = (target - given.loc) / torch.where(given.scale > 0, given.scale, 1.0)
-        error = scaled.to(given.centre.dtype)[..., None] - self._scaled(given)
+        error = scaled.to(given.centre.dtype)[..., None] - self.scaled(given)
         return torch.maximum(self.taus * error, (self.taus - 1) * error) @ self.weights
 
     def mean(self, given: HeadInput) -> Tensor:
         """Returns the mean of the distribution whose quantile function is linear between the levels and flat outside them."""
-        return (self._scaled(given) @ self.masses) * given.scale + given.loc
+        return (self.scaled(given) @ self.masses) * given.scale + given.loc
 
     def quantiles(self, given: HeadInput) -> Tensor:
         """Returns the quantiles, data units; see `Head.quantiles`."""
-        return self._scaled(given) * given.scale[..., None] + given.loc[..., None]
+        return self.scaled(given) * given.scale[..., None] + given.loc[..., None]
 
-    def _scaled(self, given: HeadInput) -> Tensor:
-        """Quantiles in scaled units [B, O, H, Q]."""
-        gaps = softplus(given.raw[..., 1:] + _UNIT) * self.gaps * given.spread[..., None]
+    def scaled(self, given: HeadInput) -> Tensor:
+        """Returns the quantiles in scaled units. Shape [B, O, H, Q]."""
+        gaps = softplus(given.raw[..., 1:] + UNIT) * self.gaps * given.spread[..., None]
         return given.centre[..., None] + gaps @ self.signs
 
 

@@ -67,10 +67,14 @@ class _Rows:
     """Where the rows of a frame came from: row r is row `table[r]` of the whole table."""
 
     origin: Origin
-    table: IntArray
+    table: pd.Index[int]
+
+    def __deepcopy__(self, memo: object) -> _Rows:
+        """Itself: pandas copies the attributes of a frame, and all that they hold, whenever a column is looked at."""
+        return self
 
 
-def remember_rows(frame: pd.DataFrame, origin: Origin, table: IntArray) -> pd.DataFrame:
+def remember_rows(frame: pd.DataFrame, origin: Origin, table: pd.Index[int]) -> pd.DataFrame:
     """Returns the frame, which knows from now on that its row r is row `table[r]` of the files; later rows are in none."""
     frame.attrs[_ROWS] = _Rows(origin, table)
     return frame

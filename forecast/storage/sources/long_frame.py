@@ -19,40 +19,43 @@ from forecast.storage.sources.policies import apply_duplicates, apply_gaps
 from forecast.storage.sources.typed_columns import ids_of, numbers_of, stamps_of
 
 
-def long_frame(tables: Mapping[str, pa.Table], plan: ReadPlan, first_row: int) -> pd.DataFrame:
+def long_frame(tables: dict[str, pa.Table], plan: ReadPlan, first_row: int) -> pd.DataFrame:
     """Returns the frame of the tables of several files, whose columns have the library's names already; see `Source.read`.
 
     Args:
-        tables: By name of the file, in order.
+        tables: By name of the file, in order. They are taken out one by one, so that a table need not be held twice.
         plan: Names and policies.
         first_row: What the first row of a file is called in an offence.
 
     Raises:
         DataError: no rows, files that differ, or what `Source.read` refuses.
     """
-    parts = [_typed(table, plan, Origin.of([file], [len(table)], first_row)) for file, table in tables.items() if len(table)]
-    names = ", ".join(list(tables)[:5])
+    names, counts = ", ".join(list(tables)[:5]), {file: len(table) for file, table in tables.items()}
+    parts = [_typed(tables.pop(file), plan, Origin.of([file], [rows], first_row)) for file, rows in counts.items() if rows]
     if not parts:
         raise DataError(f"{names}: the table has no rows; there is nothing to forecast from")
     _require_alike(parts, names)
     columns = {name: parts[0][name] if len(parts) == 1 else np.concatenate([part[name] for part in parts]) for name in parts[0]}
     frame = pd.DataFrame(columns, copy=False)
-    origin = Origin.of(list(tables), [len(table) for table in tables.values()], first_row)
+    del parts
+    origin = Origin.of(list(counts), list(counts.values()), first_row)
     if "ds" in columns:
         frame = apply_duplicates(frame, plan.duplicates, origin)
-    read = frame.index.to_numpy(dtype=np.int64)
+    read = frame.index
     if "y" in columns:
         frame = apply_gaps(frame, plan.gaps, plan.grid, origin)  # puts the rows that it adds at the end
-    return remember_rows(frame.reset_index(drop=True), origin, read)
+    frame.index = pd.RangeIndex(len(frame))  # not reset_index, which copies every column
+    return remember_rows(frame, origin, read)
 
 
 def _typed(table: pa.Table, plan: ReadPlan, origin: Origin) -> dict[str, AnyArray]:
-    columns: dict[str, AnyArray] = {"unique_id": ids_of(table["unique_id"], origin)}
-    if "ds" in table.column_names:
-        columns["ds"] = stamps_of(table["ds"], origin, plan.date_format)
-    for name in table.column_names:
-        if name not in columns:
-            columns[name] = numbers_of(table[name], name, origin)
+    left = dict(zip(table.column_names, table.columns, strict=True))  # each is let go of once it is converted
+    del table
+    columns: dict[str, AnyArray] = {"unique_id": ids_of(left.pop("unique_id"), origin)}
+    if "ds" in left:
+        columns["ds"] = stamps_of(left.pop("ds"), origin, plan.date_format)
+    for name in list(left):
+        columns[name] = numbers_of(left.pop(name), name, origin)
     return columns
 
 

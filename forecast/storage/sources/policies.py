@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.core.arrays import AnyArray, BoolArray, IntArray
 from forecast.core.errors import DataError
 from forecast.core.frequency import Frequency
-from forecast.core.series_ids import coded_ids
+from forecast.core.series_ids import ascending, coded_ids
 from forecast.storage.sources.evidence import OFFENCES_KEPT, Origin
 from forecast.storage.sources.plan import Duplicates, Gaps
 
@@ -27,6 +27,8 @@ def apply_duplicates(frame: pd.DataFrame, policy: Duplicates, origin: Origin) ->
         DataError: the policy is `error` and a pair comes twice.
     """
     codes, stamps = coded_ids(frame["unique_id"])[0], frame["ds"].to_numpy().astype(np.int64)
+    if ascending(codes, stamps):
+        return frame
     order = _order(codes, stamps)
     again = np.zeros(len(frame), dtype=np.bool_)  # in the order by series and time: the same pair as the row before
     again[1:] = (np.diff(codes[order]) == 0) & (np.diff(stamps[order]) == 0)

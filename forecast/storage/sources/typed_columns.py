@@ -83,7 +83,8 @@ def numbers_of(column: pa.ChunkedArray, name: str, origin: Origin) -> FloatArray
         raise DataError(f"column {name!r} holds {kind}; covariates and y are numbers: turn it into numbers, or take it out")
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
-    values = np.array(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    plain = column.cast(pa.float64(), safe=False).to_numpy()
+    values: FloatArray = plain if plain.flags.writeable else plain.copy()  # of one chunk it is a view of the file's buffer
     infinite = np.isinf(values)
     if infinite.any():
         shown = [f"{v:g}" for v in values[infinite][:OFFENCES_KEPT]]

@@ -72,3 +72,29 @@ class Reader:
         """One pass over everything with every step as origin."""
         steps = self.y.shape[1]
         return self.read(self.network.initial_state(len(self.y)), 0, steps, self.every(0, steps))
+
+
+def batch_of(network: Network, y: Tensor, steps: int) -> Batch:
+    """Returns whole series without covariates to learn from: every step is an origin, H targets follow the last."""
+    rows = len(y)
+    lead = torch.full((rows, network.lead), torch.nan, dtype=torch.float64)
+    empty = (torch.zeros(rows, steps + network.horizon, 0), torch.zeros(rows, steps, 0), torch.zeros(rows, 0))
+    origins = torch.arange(steps).expand(rows, -1)
+    zero = torch.zeros(rows, 2, dtype=torch.float64)
+    return Batch(steps, torch.cat([lead, y], dim=1), *empty, origins, None, zero, torch.ones(rows))
+
+
+def calibration(network: Network, y: Tensor) -> float:
+    """Returns the mean distance between a level and the share of values below its quantile, for the last 26 origins.
+
+    Of a value that equals the quantile the middle of what lies between below and not above counts, as counts are often equal.
+    """
+    horizon = network.horizon
+    steps = y.shape[1] - horizon
+    prediction, _ = network.predict(batch_of(network, y, steps), None)
+    targets = y[:, 1:].unfold(1, horizon, 1)[:, :steps]
+    levels = torch.tensor((0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95))
+    quantiles, late = prediction.quantiles[:, -26:], targets[:, -26:, :, None]
+    below = (late < quantiles).double().mean(dim=(0, 1, 2))
+    not_above = (late <= quantiles).double().mean(dim=(0, 1, 2))
+    return float((levels - torch.minimum(torch.maximum(levels, below), not_above)).abs().mean())

@@ -26,7 +26,9 @@ def _network() -> Network:
     torch.manual_seed(1)
     forecaster = quick()
     forecaster.fit(ragged_panel())
-    return forecaster.network
+    network = forecaster.network
+    assert isinstance(network, Network)
+    return network
 
 
 def _plant(panel: Panel, rows_from_end: int, value: float) -> Panel:
