@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.config.load import load_config
+from forecast.neural.registry import NEURAL
 from pipelines.demo import REAL, SAMPLE
 from pipelines.shipped import locate
 from tests.jobs.command_line import run
 
-RECURRENT = {"elman", "lstm", "gru", "stacked", "dilated", "esrnn", "deepar"}
+RECURRENT = {*NEURAL} - {"linear"}
 
 
 def test_the_demo_ends_with_a_champion_its_forecasts_and_the_way_to_see_all(tmp_path: Path) -> None:

@@ -23,13 +23,12 @@ from forecast.factory import (
     read_panel,
     rebuild,
 )
+from forecast.neural.registry import NEURAL
 from forecast.storage.bundle import save_bundle
 
 LEVELS = (0.1, 0.5, 0.9)
 SMALL = {"max_steps": 3, "hidden_size": 8, "validate_every": 0}
-TRAINED = dict.fromkeys(("elman", "lstm", "gru", "stacked", "dilated", "esrnn", "deepar"), SMALL) | {
-    "auto": {"max_steps": 2, "workers": 2}
-}
+TRAINED = dict.fromkeys(NEURAL, SMALL) | {"auto": {"max_steps": 2, "workers": 2}}
 
 
 @pytest.fixture(scope="module")
