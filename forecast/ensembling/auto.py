@@ -85,7 +85,7 @@ class AutoForecaster(Forecaster):
         self.members, self.settings = self.members[: len(learned)], self.settings[: len(learned)]
         for member, one in zip(self.members, learned, strict=True):
             member.restore(one.weights)
-        blend = Blend.judged(judgement.beside([one.held_out for one in learned]), prior_of(len(learned), self.guards))
+        blend = Blend.judged(judgement.beside([one.held_out for one in learned]), prior_of(profile, len(learned), self.guards))
         self._facts = {**facts_of(profile, plan), **self._found(learned, blend)}
         self._keep(blend)
 

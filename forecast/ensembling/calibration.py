@@ -18,30 +18,33 @@ POOLED_COUNT = 40.0  # the same for the factor of all steps beside 1
 def calibration_factors(quantiles: FloatArray, targets: FloatArray, levels: FloatArray) -> FloatArray:
     """Returns the factors of the distances between each quantile and the median, by step and level; 1 at the median. Shape [H, Q].
 
-    The factor of level q > 0.5 is the smallest c for which a share q (with the finite-sample correction, (n + 1) q / n) of the targets
-    lies below median + c (quantile - median); below the median likewise. It is the split conformal quantile of the scores
-    (y - median) / (quantile - median) (Romano, Patterson & Candes 2019, "Conformalized quantile regression", in its scaled form). The
-    factor of a step is drawn towards that of all steps, and that towards 1, by the number of observations behind them.
+    The factor of the interval from level q to 1 - q is the smallest c for which a share 1 - 2 q of the targets (with the finite-sample
+    correction, (n + 1) (1 - 2 q) / n) lies between median + c (quantile_q - median) and median + c (quantile_1-q - median): the split
+    conformal quantile of the scores of Romano, Patterson & Candes (2019), "Conformalized quantile regression", in their scaled form.
+    Both ends of an interval share it, so that the bias of one window is not taken for a width. The factor of a step is drawn towards
+    that of all steps, and that towards 1, by the number of observations behind them. A level without its partner keeps its distance.
 
     Args:
         quantiles: Of held-back rows, data units. Shape [R, H, Q].
         targets: NaN where missing. Shape [R, H].
         levels: Ascending. Shape [Q].
     """
-    horizon = targets.shape[1]
     middle = int(np.argmin(np.abs(levels - 0.5)))
-    distance = quantiles - quantiles[..., middle : middle + 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = (targets - quantiles[..., middle])[..., None] / distance  # [R, H, Q]
-    out = np.ones((horizon, len(levels)))
-    for column, level in enumerate(levels):
-        share = level if level > 0.5 else 1 - level
-        found = np.where(distance[..., column] != 0, scores[..., column], np.nan)
-        if column == middle or not np.isfinite(found).any():
+    median = quantiles[..., middle]
+    out = np.ones((targets.shape[1], len(levels)))
+    for low in range(middle):
+        partner = np.flatnonzero(np.isclose(levels, 1 - levels[low]))
+        if not len(partner):
             continue
-        pooled, count = _conformal(found.reshape(-1), share)
+        below, above = median - quantiles[..., low], quantiles[..., partner[0]] - median
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = np.where(targets > median, (targets - median) / above, (median - targets) / below)
+        scores = np.where(np.isnan(targets) | ((below == 0) & (above == 0)), np.nan, scores)
+        share = 1 - 2 * levels[low]
+        pooled, count = _conformal(scores.reshape(-1), share)
         pooled = _drawn(pooled, 1.0, count, POOLED_COUNT)
-        out[:, column] = [_drawn(own, pooled, n, PSEUDO_COUNT) for own, n in (_conformal(step, share) for step in found.T)]
+        steps = [_drawn(own, pooled, n, PSEUDO_COUNT) for own, n in (_conformal(step, share) for step in scores.T)]
+        out[:, low] = out[:, partner[0]] = steps
     out = np.where(out < 1, 1 - NARROWING * (1 - out), out)  # one calm window is no promise of another
     return np.asarray(np.clip(out, NARROWEST, WIDEST))
 
@@ -63,12 +66,12 @@ def calibrated(quantiles: FloatArray, factors: FloatArray, levels: FloatArray) -
 
 
 def _conformal(scores: FloatArray, share: float) -> tuple[float, int]:
-    """The conformal quantile of the scores that are numbers, and how many there are."""
-    known = np.sort(scores[np.isfinite(scores)])
+    """The conformal quantile of the scores that are known, and how many there are; infinite scores rank last."""
+    known = np.sort(scores[~np.isnan(scores)])
     if not len(known):
         return 1.0, 0
     rank = min(int(np.ceil((len(known) + 1) * share)), len(known)) - 1
-    return float(known[rank]), len(known)
+    return float(min(known[rank], WIDEST)), len(known)
 
 
 def _drawn(own: float, towards: float, count: int, pseudo: float) -> float:

@@ -5,9 +5,8 @@ Every rule stands in one function, with its reason; docs/log.md has the figures 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -23,8 +22,9 @@ from forecast.neural.device import Precision
 LONG_HORIZON, LONGEST_WINDOW, LONGEST_LAGS = 96, 720, 336
 EPOCHS, BATCH, SEGMENT = 16, 64, 192
 LOCAL_ROWS, LOCAL_LENGTH = 3_000_000, 5_000  # beyond them a model that is fitted to each series at every forecast is left out
-PRIOR: Mapping[str, float] = MappingProxyType({"dynamic_optimized_theta": 0.3})  # of a guard; others SMALL_PRIOR
-SMALL_PRIOR = 0.04
+THETA = "dynamic_optimized_theta"
+SHORT_LENGTH = 200  # rows: panels of short series
+PRIOR_OF_THETA, PRIOR_OF_OTHERS = (0.45, 0.15), 0.04  # in panels of short series, and of longer ones
 
 
 @final
@@ -109,13 +109,17 @@ def _guards(profile: PanelProfile, season_lengths: tuple[int, ...]) -> tuple[str
     """Naive, mean and seasonal naive for panels with nothing to learn; Theta where its price per series can be paid."""
     seasonal = ("seasonal_naive",) if any(m > 1 for m in season_lengths) else ()
     affordable = profile.rows <= LOCAL_ROWS and profile.median_length <= LOCAL_LENGTH
-    local = ("dynamic_optimized_theta",) if affordable else ()
+    local = (THETA,) if affordable else ()
     return ("naive", "mean", *seasonal, *local)
 
 
-def prior_of(members: int, guards: Sequence[str]) -> FloatArray:
-    """Returns the weights that candidates have before the held-back rows speak, members first; summing to 1."""
-    of_guards = [PRIOR.get(name, SMALL_PRIOR) for name in guards]
+def prior_of(profile: PanelProfile, members: int, guards: Sequence[str]) -> FloatArray:
+    """Returns the weights that candidates have before the held-back rows speak, members first; summing to 1.
+
+    Theta is as good as the networks where series are short, and the mean of both better than either (docs/log.md).
+    """
+    theta = PRIOR_OF_THETA[profile.median_length >= SHORT_LENGTH]
+    of_guards = [theta if name == THETA else PRIOR_OF_OTHERS for name in guards]
     return np.array([(1 - sum(of_guards)) / members] * members + of_guards)
 
 

@@ -86,5 +86,5 @@ def test_a_guard_that_costs_time_per_series_is_left_out_of_large_panels() -> Non
 
 def test_prior_weights_sum_to_one_and_the_facts_are_plain() -> None:
     plan = plan_for(PROFILE, 14, (7,))
-    assert prior_of(3, plan.guards).sum() == pytest.approx(1)
+    assert prior_of(PROFILE, 3, plan.guards).sum() == pytest.approx(1)
     assert all(isinstance(value, str | int | float | bool | list) for value in facts_of(PROFILE, plan).values())
