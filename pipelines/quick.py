@@ -94,9 +94,9 @@ def quick(request: QuickRequest, console: Console) -> QuickReport:
             arguments=_arguments(request, console), progress=progress,
         )  # fmt: skip
         forecaster.fit(panel)
-    console.note(
-        "model fitted", {"model": forecaster.name, "seconds": round(time.perf_counter() - started, 1), **forecaster.choices()}
-    )
+    for event, chosen in forecaster.choices().items():
+        console.note(event, chosen)
+    console.note("model fitted", {"model": forecaster.name, "seconds": round(time.perf_counter() - started, 1)})
     frame = forecaster.predict(panel, future)
     _write(frame.to_frame(), request.output)
     return QuickReport(panel, frame, found, time.perf_counter() - started)

@@ -75,8 +75,8 @@ class Forecaster(ABC):
             known = chosen.known_future(after=cutoff) if panel.roles.known else None
             yield self.predict(chosen.until(cutoff), known)
 
-    def choices(self) -> Mapping[str, object]:
-        """Returns what the last fit measured and chose by itself, as plain values for a log; empty where it chose nothing."""
+    def choices(self) -> Mapping[str, Mapping[str, object]]:
+        """Returns what the last fit measured and chose by itself: events for a log with their facts; empty where it chose nothing."""
         return {}
 
     @abstractmethod

@@ -24,7 +24,7 @@ from forecast.ensembling.blend import Blend
 from forecast.ensembling.candidates import forecasts_at, judge, new_guard, new_member
 from forecast.ensembling.member_process import Learned
 from forecast.ensembling.members import START_SECONDS, train_members
-from forecast.ensembling.plan import Member, facts_of, plan_for, prior_of
+from forecast.ensembling.plan import Member, measured_facts, plan_for, planned_facts, prior_of
 from forecast.ensembling.profile import measure
 
 
@@ -55,7 +55,7 @@ class AutoForecaster(Forecaster):
         self.name, self.horizon, self.levels = name or "auto", horizon, tuple(levels)
         self.season_lengths, self.seed, self.max_steps = tuple(season_lengths), seed, max_steps
         self.budget, self.sink, self.progress = budget, sink, progress
-        self._facts: Mapping[str, object] = {}
+        self._events: Mapping[str, Mapping[str, object]] = {}
         self._wanted, self._ablation = (members, guards), (lags, carry)
         self._blend: Blend | None = None
         self._assemble(members or (), guards or ())
@@ -86,14 +86,17 @@ class AutoForecaster(Forecaster):
         for member, one in zip(self.members, learned, strict=True):
             member.restore(one.weights)
         blend = Blend.judged(judgement.beside([one.held_out for one in learned]), prior_of(profile, len(learned), self.guards))
-        self._facts = {**facts_of(profile, plan), **self._found(learned, blend)}
+        self._events = {
+            "panel measured": measured_facts(profile),
+            "ensemble planned": planned_facts(plan),
+            "ensemble weighed": self._found(learned, blend),
+        }
         self._keep(blend)
 
     def _found(self, learned: Sequence[Learned], blend: Blend) -> Mapping[str, object]:
         names = [one.name for one in (*self.members, *self.statistical)]
-        return {"trained_members": len(learned), "steps": [one.steps for one in learned],
-                "seconds": [round(one.seconds, 1) for one in learned],
-                "weights": {name: round(float(w), 3) for name, w in zip(names, blend.weights, strict=True)},
+        return {"weights": {name: round(float(w), 3) for name, w in zip(names, blend.weights, strict=True) if w > 0},
+                "steps": [one.steps for one in learned], "seconds": [round(one.seconds, 1) for one in learned],
                 "interval_factor": round(float(np.median(blend.factors)), 3)}  # fmt: skip
 
     def _keep(self, blend: Blend) -> None:
@@ -122,9 +125,9 @@ class AutoForecaster(Forecaster):
             guesses = [forecasts_at(one, panel, series, frames[0].cutoffs) for one in self.statistical]
             yield blend.combine(self.name, [*frames, *guesses])
 
-    def choices(self) -> Mapping[str, object]:
+    def choices(self) -> Mapping[str, Mapping[str, object]]:
         """Returns the panel's profile, the members with their steps and seconds, and all weights; see `Forecaster.choices`."""
-        return self._facts
+        return self._events
 
     def recipe(self) -> Recipe:
         """Returns what rebuilds the ensemble: the members and guards that were chosen; the budget is not part of it."""

@@ -5,14 +5,13 @@ Every rule stands in one function, with its reason; docs/log.md has the figures 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
 
 from forecast.core.arrays import FloatArray
-from forecast.core.forecaster import Recipe
 from forecast.ensembling.profile import PanelProfile
 from forecast.networks.build import default_lags
 from forecast.networks.network import LossWeight
@@ -123,8 +122,12 @@ def prior_of(profile: PanelProfile, members: int, guards: Sequence[str]) -> Floa
     return np.array([(1 - sum(of_guards)) / members] * members + of_guards)
 
 
-def facts_of(profile: PanelProfile, plan: Plan) -> Recipe:
-    """Returns what was measured and chosen, as plain values for a log."""
-    measured = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(profile).items()}
-    members = [f"{m.model} lags={m.lags} loss={m.loss_weight} steps<={m.max_steps}" for m in plan.members]
-    return {**measured, "members": members, "guards": list(plan.guards)}
+def measured_facts(profile: PanelProfile) -> Mapping[str, object]:
+    """Returns what was measured, as plain values for a log."""
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(profile).items()}
+
+
+def planned_facts(plan: Plan) -> Mapping[str, object]:
+    """Returns what was planned, as plain values for a log."""
+    members = [f"{m.model} ({m.head}, {m.lags} lags, {m.loss_weight}, up to {m.max_steps} steps)" for m in plan.members]
+    return {"members": members, "guards": list(plan.guards)}

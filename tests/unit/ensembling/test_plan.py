@@ -10,7 +10,16 @@ import pytest
 
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
-from forecast.ensembling.plan import LOCAL_LENGTH, LOCAL_ROWS, facts_of, origin_stride, plan_for, prior_of, training_steps
+from forecast.ensembling.plan import (
+    LOCAL_LENGTH,
+    LOCAL_ROWS,
+    measured_facts,
+    origin_stride,
+    plan_for,
+    planned_facts,
+    prior_of,
+    training_steps,
+)
 from forecast.ensembling.profile import PanelProfile, measure
 
 
@@ -84,7 +93,8 @@ def test_a_guard_that_costs_time_per_series_is_left_out_of_large_panels() -> Non
     assert "dynamic_optimized_theta" not in plan_for(replace(PROFILE, median_length=LOCAL_LENGTH + 1.0), 14, (7,)).guards
 
 
-def test_prior_weights_sum_to_one_and_the_facts_are_plain() -> None:
+def test_prior_weights_sum_to_one_and_what_is_logged_is_plain() -> None:
     plan = plan_for(PROFILE, 14, (7,))
     assert prior_of(PROFILE, 3, plan.guards).sum() == pytest.approx(1)
-    assert all(isinstance(value, str | int | float | bool | list) for value in facts_of(PROFILE, plan).values())
+    logged = {**measured_facts(PROFILE), **planned_facts(plan)}
+    assert all(isinstance(value, str | int | float | bool | list) for value in logged.values())
