@@ -23,6 +23,7 @@ EPOCHS, BATCH, SEGMENT = 16, 64, 192
 LOCAL_ROWS, LOCAL_LENGTH = 3_000_000, 5_000  # beyond them a model that is fitted to each series at every forecast is left out
 THETA = "dynamic_optimized_theta"
 SHORT_LENGTH = 200  # rows: panels of short series
+PRIOR_OF_MEAN = 0.5  # of panels whose values remember nothing
 PRIOR_OF_THETA, PRIOR_OF_OTHERS = (0.45, 0.15), 0.04  # in panels of short series, and of longer ones
 
 
@@ -115,10 +116,12 @@ def _guards(profile: PanelProfile, season_lengths: tuple[int, ...]) -> tuple[str
 def prior_of(profile: PanelProfile, members: int, guards: Sequence[str]) -> FloatArray:
     """Returns the weights that candidates have before the held-back rows speak, members first; summing to 1.
 
-    Theta is as good as the networks where series are short, and the mean of both better than either (docs/log.md).
+    Theta is as good as the networks where series are short, and the mean of both better than either (docs/log.md). Where values
+    remember nothing, nothing beats their mean.
     """
     theta = PRIOR_OF_THETA[profile.median_length >= SHORT_LENGTH]
-    of_guards = [theta if name == THETA else PRIOR_OF_OTHERS for name in guards]
+    mean = PRIOR_OF_MEAN if profile.memoryless else PRIOR_OF_OTHERS
+    of_guards = [{THETA: theta, "mean": mean}.get(name, PRIOR_OF_OTHERS) for name in guards]
     return np.array([(1 - sum(of_guards)) / members] * members + of_guards)
 
 

@@ -55,6 +55,18 @@ def test_zeros_counts_and_gaps_are_counted() -> None:
 def test_a_profile_survives_series_of_one_value_and_constant_ones() -> None:
     profile = _measured(np.ones(1))
     assert (profile.season_strength, profile.trend_strength, profile.noise_ratio) == (0.0, 0.0, 0.0)
+
+
+def test_noise_has_no_memory_and_walks_and_seasons_have_one() -> None:
+    assert _measured(100 + NOISE).memoryless
+    assert not _measured(100 + np.cumsum(NOISE)).memoryless
+    assert not _measured(100 + 10 * np.sin(2 * np.pi * T / 7) + NOISE).memoryless
+    assert not _measured(np.ones(1)).memoryless, "what is too short to tell is not taken for noise"
+    guards = ("naive", "mean")
+    assert prior_of(_measured(100 + NOISE), 2, guards)[3] > 0.4 > prior_of(_measured(100 + np.cumsum(NOISE)), 2, guards)[3]
+
+
+def test_a_constant_series_has_no_season() -> None:
     assert _measured(np.full(140, 3.0)).season_strength == 0.0
 
 
