@@ -127,12 +127,12 @@ def loop(request: dict[str, Any], panel: Panel) -> dict[str, Any]:
     """Returns the ticks of training steps on one batch, without data, Lightning or schedule."""
     network, settings = new_network(request).train(), training_settings(request)
     batch = SegmentBatches(panel, plan_of(network, panel, settings)).batch(0)
-    parameters = list(network.parameters())
+    parameters: list[torch.Tensor] = list(network.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     average = [p.detach().clone() for p in parameters]
 
     def step() -> None:
-        network.loss(batch).backward()  # type: ignore[no-untyped-call]
+        network.loss(batch).backward()
         nn.utils.clip_grad_norm_(parameters, settings.clip_norm, foreach=True)
         optimizer.step()
         optimizer.zero_grad()
