@@ -56,6 +56,7 @@ def _typed(table: pa.Table, plan: ReadPlan, origin: Origin) -> dict[str, AnyArra
         columns["ds"] = stamps_of(left.pop("ds"), origin, plan.date_format)
     for name in list(left):
         columns[name] = numbers_of(left.pop(name), name, origin)
+        pa.default_memory_pool().release_unused()  # it would keep what the file's columns took
     return columns
 
 

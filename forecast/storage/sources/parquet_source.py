@@ -55,13 +55,14 @@ class ParquetSource(Source):
         try:
             with pq.ParquetFile(file) as opened:
                 names = self._plan.names(opened.schema_arrow.names, content, str(file))
-                table = opened.read(columns=list(names.values()), use_pandas_metadata=False)
+                parts = [opened.read(columns=[name], use_pandas_metadata=False) for name in names.values()]
         except pa.ArrowInvalid as error:
             raise DataError(
                 f"{file} is no Parquet file that can be read ({error}); write it again, or give the right kind"
             ) from error
-        table = table.select(list(names.values())).rename_columns(list(names))
-        return table.select([name for name in names if self._plan.asked(name) or is_number(table[name].type)])
+        pa.default_memory_pool().release_unused()  # what decoding took, which is less column by column
+        columns = {name: part.column(0) for name, part in zip(names, parts, strict=True)}
+        return pa.table({name: c for name, c in columns.items() if self._plan.asked(name) or is_number(c.type)})
 
 
 def _text(path: PathArgument) -> str:
