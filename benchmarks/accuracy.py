@@ -57,12 +57,12 @@ def measure(case: str, options: argparse.Namespace) -> dict[str, Any]:
     if horizon and not case.startswith(MADE_PREFIX):
         with PeakMemory() as memory:
             found: dict[str, Any] = every_window(Path(folder), int(horizon), contender, part)
-        return {**facts, **found, "seconds": round(time.perf_counter() - began, 1), "peak_mb": round(memory.mb)}
+        return {**facts, **found, "seconds": round(time.perf_counter() - began, 3), "peak_mb": round(memory.mb)}
     made = MADE[horizon] if case.startswith(MADE_PREFIX) else None
     read = made_case(horizon) if made else read_case(Path(folder), part, options.covariates)
     with PeakMemory() as memory:
         evaluation = run(contender, read)
-    costs = {"seconds": round(time.perf_counter() - began, 1), "peak_mb": round(memory.mb)}
+    costs = {"seconds": round(time.perf_counter() - began, 3), "peak_mb": round(memory.mb)}
     if options.keep is not None:
         evaluation.save(place_of(contender, read, options.keep))
     named = [text for text in (options.against or "").split(",") if text]
