@@ -77,7 +77,7 @@ class _Team:
         self.began = time.perf_counter()
         self.started: list[Path] = []
         self.running: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
-        self.slowest = 0.0
+        self.slowest = self.share = 0.0
 
     def work(self) -> list[Path]:
         """Returns the folders of the members that were trained, in order."""
@@ -125,9 +125,9 @@ class _Team:
         if self.slowest and left is not None:  # fewer members than wished may fit
             rounds = max(int(left / (1.05 * self.slowest)), 0)
             total = min(total, len(self.started) + rounds * self.workers)
-        share = min(done / max(total, 1), 1.0)
+        self.share = share = max(self.share, min(done / max(total, 1), 1.0))  # a file that is being written reads as 0
         estimate = spent * (1 - share) / share if share > 0.02 else None
-        self.progress.advance(share, estimate if left is None or estimate is None else min(estimate, left))
+        self.progress.advance(share, estimate if left is None or estimate is None else max(min(estimate, left), 0.0))
 
 
 def _process(folder: Path) -> subprocess.Popen[bytes]:

@@ -68,3 +68,34 @@ def test_a_member_that_fails_says_why() -> None:
         ModelError, match=r"member-0 of the ensemble .* none of the 1 series has two rows: there is nothing to learn"
     ):
         train_members([quick().recipe()], ragged_panel(series=1), workers=2)
+
+
+class _Heard:
+    """Keeps what a fit tells of its progress."""
+
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+        self.left: list[float] = []
+
+    def advance(self, share: float, seconds_left: float | None) -> None:
+        """Keeps one message."""
+        self.shares.append(share)
+        self.left.extend([] if seconds_left is None else [seconds_left])
+
+
+def test_members_tell_their_progress_and_a_short_budget_trains_fewer_of_them() -> None:
+    heard, recipes = _Heard(), [quick(seed=seed, max_steps=4, validate_every=1).recipe() for seed in range(3)]
+    learned = train_members(recipes, ragged_panel(), workers=1, seconds=1.0, progress=heard)
+    assert len(learned) == 1, "the first member is trained in any case, a later one only where there is time"
+    assert heard.shares == sorted(heard.shares)
+    assert heard.shares[-1] == 1.0
+    assert heard.left
+    assert min(heard.left) >= 0
+
+
+def test_what_was_measured_planned_and_weighed_is_told(fitted: AutoForecaster) -> None:
+    told = fitted.choices()
+    assert set(told) == {"panel measured", "ensemble planned", "ensemble weighed"}
+    assert json.loads(json.dumps({name: dict(facts) for name, facts in told.items()})) == told
+    assert fitted.members or fitted.statistical
+    assert len(told["ensemble weighed"]["weights"]) == len(fitted.members) + len(fitted.statistical)  # type: ignore[arg-type]
