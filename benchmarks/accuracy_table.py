@@ -67,7 +67,10 @@ TARGETS: Mapping[str, tuple[Target, ...]] = {
 
 
 def render(lines: Iterable[Line]) -> str:
-    """Returns the document: a section for each part, model and arguments; of several lines of one set the last one counts."""
+    """Returns the document: a section for each part, model and arguments; of several lines of one set the last one counts.
+
+    The budget is a cost, not another model: it is a column.
+    """
     groups: dict[str, dict[str, Line]] = {}
     for line in lines:
         groups.setdefault(_title(line), {})[line["panel"]] = line
@@ -76,15 +79,18 @@ def render(lines: Iterable[Line]) -> str:
 
 
 def _title(line: Line) -> str:
-    arguments = ", ".join(f"{name}={value}" for name, value in line["arguments"].items())
-    part = {"test": "Test part", "validation": "Validation: the end of the training part"}[line["part"]]
+    arguments = ", ".join(f"{name}={value}" for name, value in line["arguments"].items() if name != "budget")
+    made = line["panel"] in {*NOTHING_TO_LEARN, *STRUCTURED}  # what is scored of them is held back, like a test part
+    part = {"test": "Test part", "validation": "Validation: the end of the training part"}["test" if made else line["part"]]
     with_covariates = " and covariates" if line.get("covariates") else ""
     return f"{part}, `{line['model']}`{with_covariates}{f' ({arguments})' if arguments else ''}"
 
 
 def _section(title: str, found: Mapping[str, Line]) -> str:
-    rows = [row for name in [*TARGETS, *sorted(found.keys() - TARGETS.keys())] for row in _rows(name, found.get(name))]
-    head = ["Set", "Metric", "Must", "Goal", "Found", "Peers", "Seconds", "MB"]
+    everything = title.endswith("`auto`") or not found  # of the default it is also seen what was not measured
+    names = [name for name in [*TARGETS, *sorted(found.keys() - TARGETS.keys())] if everything or name in found]
+    rows = [row for name in names for row in _rows(name, found.get(name))]
+    head = ["Set", "Metric", "Must", "Goal", "Found", "Peers", "Budget", "Seconds", "MB"]
     return "\n".join([f"## {title}", "", _row(head), _row(["---"] * len(head)), *map(_row, rows), ""])
 
 
@@ -105,8 +111,9 @@ def _rows(name: str, line: Line | None) -> list[list[str]]:
         rows.append([name, "coverage of 80 %", f"{NOMINAL} ± max(0.05, 2 se)", "", found, ""])
         loss = next((line[key] for key in ("WQL", "wql") if line.get(key) is not None), None)
         rows.append([name, "WQL", "below the seasonal naive", "", _shown(loss), f"seasonal_naive {_shown(line.get('snaive_wql'))}"])
-    costs = ["", ""] if line is None else [f"{line['seconds']:.0f}", f"{line['peak_mb']:.0f}"]
-    return [[*row, *(costs if first == 0 else ["", ""])] for first, row in enumerate(rows)]
+    budget = "" if line is None else str(line["arguments"].get("budget", ""))
+    costs = [""] * 3 if line is None else [budget, f"{line['seconds']:.0f}", f"{line['peak_mb']:.0f}"]
+    return [[*row, *(costs if first == 0 else [""] * 3)] for first, row in enumerate(rows)]
 
 
 def _judged(value: float | None, target: Target) -> str:

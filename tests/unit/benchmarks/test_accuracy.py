@@ -147,11 +147,16 @@ def test_a_generated_panel_is_compared_with_the_best_simple_model(monkeypatch: p
 
 
 def test_the_table_has_every_target_and_marks_what_misses_it() -> None:
-    line = {"panel": "m3_yearly", "part": "test", "model": "auto", "arguments": {}, "sMAPE": 15.9, "smape": 1.0, "seconds": 61.2, "peak_mb": 900,
+    line = {"panel": "m3_yearly", "part": "test", "model": "auto", "arguments": {"budget": 200}, "sMAPE": 15.9, "smape": 1.0, "seconds": 61.2, "peak_mb": 900,
             "coverage_80": 0.7, "coverage_se": 0.01, "coverage_ok": False, "WQL": 0.1, "snaive_wql": 0.14,
             "ratios": [{"peer": p, "metric": "smape", "ratio": r, "low": r - 0.1, "high": r + 0.1} for p, r in (("weak", 0.5), ("strong", 0.98))]}  # fmt: skip
-    text = render([{**line, "sMAPE": 99.0}, line])
-    assert "| m3_yearly | sMAPE | 15.7 | 15.1 | **15.9** | strong 0.980 [0.88, 1.08]; weak 0.500 [0.4, 0.6] | 61 | 900 |" in text
+    text = render([{**line, "sMAPE": 99.0, "arguments": {"budget": 900}}, line, {**line, "arguments": {"lags": 1}}])
+    assert "## Test part, `auto`\n" in text  # a budget is a cost, not another model
+    assert text.count("## ") == 2
+    assert text.count("m4_hourly") == 1  # what was not measured is seen of the default alone
+    assert (
+        "| m3_yearly | sMAPE | 15.7 | 15.1 | **15.9** | strong 0.980 [0.88, 1.08]; weak 0.500 [0.4, 0.6] | 200 | 61 | 900 |" in text
+    )
     assert "0.700 ± 0.01 **(off)**" in text
     assert "| m3_yearly | WQL | below the seasonal naive |  | 0.1 | seasonal_naive 0.14 |" in text
     assert "| m4_hourly | OWA | 0.4 | 0.36 |  |  |  |  |" in text
