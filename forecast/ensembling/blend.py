@@ -41,9 +41,10 @@ class Blend:
 
     def combine(self, name: str, frames: Sequence[ForecastFrame]) -> ForecastFrame:
         """Returns the combined forecasts of frames that agree in rows, one frame per candidate."""
-        first = frames[0]
-        mean = np.tensordot(self.weights, np.stack([frame.mean for frame in frames]), axes=1)
-        mixed = np.tensordot(self.weights, np.stack([frame.quantiles for frame in frames]), axes=1)
+        first, (mean, mixed) = frames[0], (np.zeros_like(frames[0].mean), np.zeros_like(frames[0].quantiles))
+        for weight, frame in zip(self.weights, frames, strict=True):  # added up one by one: many series times steps times levels
+            mean += weight * frame.mean
+            mixed += weight * frame.quantiles
         wide = calibrated(mixed, self.factors, np.array(first.levels))
         return ForecastFrame.build(first.frequency, name, first.levels, first.ids, first.cutoffs, mean, wide)
 
