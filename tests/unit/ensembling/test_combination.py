@@ -103,3 +103,17 @@ def test_without_held_back_rows_the_blend_is_the_prior() -> None:
     blend = Blend.judged(nothing, PRIOR)
     np.testing.assert_array_equal(blend.weights, PRIOR)
     np.testing.assert_array_equal(blend.factors, 1.0)
+
+
+def test_intervals_that_are_too_wide_are_narrowed_by_half_of_what_one_window_says() -> None:
+    targets = np.random.default_rng(4).normal(size=(4000, 3))
+    wide = np.zeros((4000, 3, 1)) + 2.0 * np.array([-1.28, 0.0, 1.28])
+    np.testing.assert_allclose(calibration_factors(wide, targets, LEVELS)[:, [0, 2]], 0.75, rtol=0.05)
+
+
+def test_a_bias_of_the_window_is_not_taken_for_a_width_of_one_side() -> None:
+    targets = np.random.default_rng(5).normal(size=(4000, 3)) + 0.3
+    fitting = np.zeros((4000, 3, 1)) + np.array([-1.28, 0.0, 1.28])
+    factors = calibration_factors(fitting, targets, LEVELS)
+    np.testing.assert_array_equal(factors[:, 0], factors[:, 2])
+    assert (factors[:, 2] < 1.15).all()

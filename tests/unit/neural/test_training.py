@@ -131,6 +131,31 @@ def test_the_steps_with_the_lowest_validation_loss_are_taken(monkeypatch: pytest
     assert forecaster.steps_taken == 3
 
 
+def test_half_as_many_steps_must_gain_a_share_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    for first, taken in ((0.995, 6), (0.98, 3)):
+        losses = iter([first, 1.0])
+        monkeypatch.setattr(choosing, "averaged_loss", lambda module, batch, losses=losses: next(losses))
+        forecaster = quick()
+        forecaster.fit(ragged_panel())
+        assert forecaster.steps_taken == taken
+
+
+def test_forecasts_of_the_rows_held_back_come_from_a_network_that_had_not_seen_them() -> None:
+    panel = ragged_panel()
+    first, second = quick(), quick()
+    held, planted = first.fit_and_validate(panel), second.fit_and_validate(_plant_held_back(panel, 1e9))
+    assert held is not None
+    assert planted is not None
+    series, cutoffs = hold_out(panel, HORIZON).rows(panel)
+    np.testing.assert_array_equal(held.cutoffs, cutoffs)
+    np.testing.assert_array_equal(held.ids, panel.ids[series])
+    np.testing.assert_array_equal(held.quantiles, planted.quantiles)
+    again = first.predict(panel)
+    plain = quick()
+    plain.fit(panel)
+    np.testing.assert_array_equal(plain.predict(panel).quantiles, again.quantiles)
+
+
 def test_training_reports_its_curve_to_the_sink() -> None:
     class Curve:
         def __init__(self) -> None:
