@@ -9,7 +9,8 @@ context, horizon, quantile levels and threads are equal on both sides, everythin
     b  the same of neuralforecast, once with as many layers as we have (1) and once with its default
     c  our network on one batch that is there already, in a plain loop: (a) / (c) is what data and Lightning leave of the speed
     d  torch's recurrent layer alone, forward and backward, on inputs of the same size: what is below every network
-    e  seconds of training to a MASE on the last H rows of the training part that all runs of the peer reach
+    e  processor seconds of training to a MASE on the last H rows of the training part that all runs of the peer reach; the
+       forecasts that are judged are made after the training, from copies of the weights
 
 A supervised origin is a forecast origin with at least one target that counts in the loss. We count those that have a past, a scale
 and an observed target, in the very batches that were trained on; for the peer a window that its loss gets with at least one target
@@ -212,7 +213,7 @@ def _one_round(bench: Bench, parts: str, cell: str) -> Iterator[tuple[str, list[
 
 
 def races(bench: Bench, held_back: pd.DataFrame, work: Path) -> dict[str, Any]:
-    """Returns part e: by cell the target, the seconds of each seed of each side, and their medians."""
+    """Returns part e: by cell the target, the processor seconds of each seed of each side, and their medians."""
     sizes, out = bench.sizes, {}
     actual, unit = judged_by(pd.read_parquet(bench.table), held_back, bench.shared["seasons"][0])
     for cell in CELLS:
@@ -223,7 +224,7 @@ def races(bench: Bench, held_back: pd.DataFrame, work: Path) -> dict[str, Any]:
                 extra = {"seed": seed, "limit": sizes.limit, "forecasts": str(file)}
                 answer = (bench.peer(cell, sizes.peer_steps, 1, copy_every=max(sizes.peer_steps // 20, 1), **extra) if side == "peer"
                           else bench.ours("train", cell, sizes.our_steps, copy_every=max(sizes.our_steps // 40, 1), **extra))  # fmt: skip
-                runs[side].append(([copy[1] for copy in answer["copies"]], mase(np.load(file), actual, unit)))
+                runs[side].append(([copy[2] for copy in answer["copies"]], mase(np.load(file), actual, unit)))
         target = reachable([curve for _, curve in runs["peer"]])
         seconds = {side: [seconds_to(target, *one) for one in curves] for side, curves in runs.items()}
         curves = {side: [{"seconds": s, "mase": c.tolist()} for s, c in one] for side, one in runs.items()}
@@ -244,7 +245,7 @@ def race_lines(cell: str, found: Mapping[str, Any]) -> list[str]:
     """Returns what part e has to say of one cell."""
 
     def shown(value: float | None) -> str:
-        return f"not reached within {found['limit']:.0f} s" if value is None else f"{value:.1f} s"
+        return f"not reached within {found['limit']:.0f} CPU s" if value is None else f"{value:.1f} CPU s"
 
     ours, peer = (found["medians"][side] for side in ("ours", "peer"))
     ratio = "-" if ours is None or peer is None else f"{peer / ours:.1f}"
@@ -301,7 +302,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, help="steps measured in the parts a to d; the peer takes twice as many")
     parser.add_argument("--repetitions", type=int, help="of the parts a to d")
     parser.add_argument("--seeds", type=int, help="of part e")
-    parser.add_argument("--limit", type=float, help="seconds of training that each run of part e may take")
+    parser.add_argument("--limit", type=float, help="processor seconds of training that each run of part e may take")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         result = run(options, Path(work))

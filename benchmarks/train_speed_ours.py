@@ -53,7 +53,7 @@ class Clock(pl.Callback):
 
     Args:
         every: Steps between copies; 0 keeps none.
-        limit: Seconds of training after which it ends.
+        limit: Processor seconds of training after which it ends.
     """
 
     def __init__(self, every: int, limit: float) -> None:
@@ -76,7 +76,7 @@ class Clock(pl.Callback):
             weights = {name: value.clone() for name, value in pl_module.average.items()}
             self.copies.append((trainer.global_step, wall, cpu, weights))
             self._wall, self._cpu = time.perf_counter() - wall, time.process_time() - cpu
-        if wall > self.limit:
+        if cpu > self.limit:
             trainer.should_stop = True
 
 

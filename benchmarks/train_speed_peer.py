@@ -42,7 +42,7 @@ class Clock(pl.Callback):  # type: ignore[misc]
 
     Args:
         every: Steps between copies; 0 keeps none.
-        limit: Seconds of training after which it ends.
+        limit: Processor seconds of training after which it ends.
     """
 
     def __init__(self, every: int, limit: float) -> None:
@@ -65,7 +65,7 @@ class Clock(pl.Callback):  # type: ignore[misc]
             weights = {name: value.detach().clone() for name, value in pl_module.state_dict().items()}
             self.copies.append((trainer.global_step, wall, cpu, weights))
             self._wall, self._cpu = time.perf_counter() - wall, time.process_time() - cpu
-        if wall > self.limit:
+        if cpu > self.limit:
             trainer.should_stop = True
 
 

@@ -89,7 +89,7 @@ def test_a_median_run_that_did_not_get_there_has_no_seconds() -> None:
     assert middle_seconds([None, None, 3.0]) is None
     found = {"medians": {"ours": 2.0, "peer": None}, "seconds": {"ours": [2.0], "peer": [None]}, "target": 1.0, "limit": 9.0}
     lines = race_lines("gru", found)
-    assert "2.0 s here, not reached within 9 s of the peer, ratio -" in lines[0]
+    assert "2.0 CPU s here, not reached within 9 CPU s of the peer, ratio -" in lines[0]
     assert race_lines("gru", found | {"medians": {"ours": 2.0, "peer": 5.0}})[0].endswith("ratio 2.5")
 
 
