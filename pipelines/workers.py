@@ -11,8 +11,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, final
@@ -91,7 +93,7 @@ def run_all(works: Sequence[Work], at_once: int) -> Iterator[Outcome]:
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
-                running.append(_start(waiting.pop(0)))
+                _start_next(waiting, running)
             ended = [(child, outcome) for child in running if (outcome := _poll(child)) is not None]
             running = [child for child in running if child not in [one for one, _ in ended]]
             yield from (outcome for _, outcome in ended)
@@ -100,6 +102,29 @@ def run_all(works: Sequence[Work], at_once: int) -> Iterator[Outcome]:
     finally:
         for child in running:
             _stop(child)
+
+
+def _start_next(waiting: list[Work], running: list[_Running]) -> None:
+    """Starts a child; a signal between its start and its place in the list would leave it behind."""
+    with _signals_wait():
+        running.append(_start(waiting.pop(0)))
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Holds back what ends this process (SIGTERM, SIGINT) until the block is over; a child started inside inherits nothing of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got in came:
+            signal.raise_signal(got)
 
 
 def _start(work: Work) -> _Running:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from pipelines import workers
 from pipelines.workers import Outcome, Work, run_all
 
 
@@ -100,3 +102,17 @@ def test_a_child_has_one_thread_and_keeps_freed_memory(folder: Path) -> None:
     names = "('OMP_NUM_THREADS', 'OMP_WAIT_POLICY', 'MALLOC_MMAP_MAX_')"
     outcome = run_one(folder, f"import os, sys; sys.exit(' '.join(os.environ[n] for n in {names}))")
     assert outcome.last_words() == "1 PASSIVE 0"
+
+
+def test_a_signal_that_comes_while_a_child_starts_is_heard_when_the_child_is_known() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        with workers._signals_wait():
+            signal.raise_signal(signal.SIGTERM)
+            assert not heard
+        assert heard == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGTERM)
+        assert len(heard) == 2, "the handler that was there is back"
+    finally:
+        signal.signal(signal.SIGTERM, before)
