@@ -43,7 +43,9 @@ def hold_out(panel: Panel, horizon: int) -> Holdout:
         panel: The training part.
         horizon: H.
     """
-    windows = max(min(-(-WINDOWS_WANTED // max(len(panel), 1)), int(LARGEST_SHARE * np.median(panel.lengths) / horizon)), 1)
+    if not len(panel):
+        return Holdout(panel.ends, np.zeros((0, 1), dtype=np.int64))
+    windows = max(min(-(-WINDOWS_WANTED // len(panel)), int(LARGEST_SHARE * np.median(panel.lengths) / horizon)), 1)
     spare = np.where(panel.lengths > 1, np.maximum(panel.lengths // 3, 1), 0)
     short = spare < horizon
     own = np.where(short, 1, np.minimum(spare // horizon, windows))

@@ -29,7 +29,12 @@ def new_member(
     member: Member, *, horizon: int, levels: tuple[float, ...], season_lengths: tuple[int, ...], name: str, seed: int,
     max_steps: int | None,
 ) -> NeuralForecaster:  # fmt: skip
-    """Returns an untrained network; `max_steps` limits the member's own."""
+    """Returns an untrained network; `max_steps` limits the member's own.
+
+    Raises:
+        ModelError: no network of the member's name.
+    """
+    require(member.model in NEURAL, f"there is no network {member.model!r} for a member of an ensemble: {', '.join(NEURAL)}")
     arguments = member.arguments()
     if max_steps is not None:
         arguments["max_steps"] = min(max_steps, member.max_steps)

@@ -52,3 +52,8 @@ def test_a_series_without_a_value_before_its_cutoff_judges_nothing() -> None:
     frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=9, freq="D"), "y": [np.nan] * 7 + [1.0, 2.0]})
     panel = Panel.from_frame(frame, Frequency.parse("D", (7,)))
     assert not len(hold_out(panel, 3).rows(panel)[0])
+
+
+def test_an_empty_panel_holds_nothing_back() -> None:
+    panel = _panel(5).take(np.zeros(0, dtype=np.int64))
+    assert not len(hold_out(panel, 3).rows(panel)[0])

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from forecast.core.errors import ModelError
+from forecast.core.errors import ConfigError, ModelError
 from forecast.core.forecaster import Recipe
 from forecast.ensembling.auto import AutoForecaster
 from forecast.ensembling.members import train_members
-from forecast.factory import rebuild
+from forecast.factory import build_forecaster, rebuild
 from tests.unit.neural.worlds import HORIZON, LEVELS, quick, ragged_panel
 
 
@@ -99,3 +99,16 @@ def test_what_was_measured_planned_and_weighed_is_told(fitted: AutoForecaster) -
     assert json.loads(json.dumps({name: dict(facts) for name, facts in told.items()})) == told
     assert fitted.members or fitted.statistical
     assert len(told["ensemble weighed"]["weights"]) == len(fitted.members) + len(fitted.statistical)  # type: ignore[arg-type]
+
+
+def test_members_and_guards_that_do_not_exist_are_refused_by_name() -> None:
+    shared: dict[str, object] = {"horizon": HORIZON, "levels": LEVELS, "season_lengths": (7,)}
+    with pytest.raises(ModelError, match="no network 'grue' for a member"):
+        build_forecaster("auto", **shared, arguments={"members": [{"model": "grue"}]})  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="no guard 'theta' among the baselines"):
+        build_forecaster("auto", **shared, arguments={"guards": ["theta"]})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="lag"):
+        build_forecaster("auto", **shared, arguments={"members": [{"model": "gru", "lag": 3}]})  # type: ignore[arg-type]
+    chosen = build_forecaster("auto", **shared, arguments={"members": [{"model": "gru", "lags": 3}], "guards": []})  # type: ignore[arg-type]
+    assert isinstance(chosen, AutoForecaster)
+    assert [one.lags for one in chosen.settings] == [3]
