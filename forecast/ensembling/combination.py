@@ -12,8 +12,8 @@ from typing import final
 import numpy as np
 
 from forecast.core.arrays import FloatArray
+from forecast.networks.heads.quantile import MEDIAN_WEIGHT  # what the members were trained with
 
-MEDIAN_WEIGHT = 8.0  # as in the training of the members
 # What one nat away from the prior has to gain, as a share of the loss: all rows share their dates (docs/log.md).
 PRIOR_STRENGTH = 0.05
 SMALLEST_WEIGHT = 0.03

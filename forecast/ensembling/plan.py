@@ -14,12 +14,14 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 from forecast.ensembling.profile import PanelProfile
 from forecast.networks.build import default_lags
+from forecast.networks.families import LONGEST_WINDOW
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
 from forecast.neural.device import Precision
+from forecast.neural.training import TrainingSettings
 
-LONG_HORIZON, LONGEST_WINDOW, LONGEST_LAGS = 96, 720, 336
-EPOCHS, BATCH, SEGMENT = 16, 64, 192
+LONG_HORIZON, LONGEST_LAGS = 96, 336
+EPOCHS = 16
 LOCAL_ROWS, LOCAL_LENGTH = 3_000_000, 5_000  # beyond them a model that is fitted to each series at every forecast is left out
 THETA = "dynamic_optimized_theta"
 SHORT_LENGTH = 200  # rows: panels of short series
@@ -96,7 +98,8 @@ def _heads(profile: PanelProfile) -> tuple[HeadName, HeadName]:
 
 def training_steps(profile: PanelProfile) -> int:
     """Returns the most training steps: about EPOCHS passes over the panel, between 200 and 400. Fewer underfit, more overfit."""
-    rows_of_step = BATCH * min(SEGMENT, max(profile.median_length, 1.0))
+    usual = TrainingSettings()
+    rows_of_step = usual.batch_size * min(usual.segment, max(profile.median_length, 1.0))
     return int(np.clip(round(EPOCHS * profile.rows / rows_of_step / 50) * 50, 200, 400))
 
 
