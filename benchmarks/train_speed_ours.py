@@ -23,9 +23,10 @@ from torch import nn
 
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
-from forecast.networks.build import NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network, Widths
+from forecast.networks.settings import NetworkSettings
 from forecast.networks.timeline import gather_steps
 from forecast.neural.data import SegmentBatches
 from forecast.neural.inference import read_panel

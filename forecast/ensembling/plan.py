@@ -14,7 +14,7 @@ import numpy as np
 from forecast.core.arrays import FloatArray
 from forecast.ensembling.profile import PanelProfile
 from forecast.networks.build import default_lags
-from forecast.networks.families import LONGEST_WINDOW
+from forecast.networks.encoder_table import LONGEST_WINDOW
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
 from forecast.neural.device import Precision

@@ -20,9 +20,10 @@ from forecast.core.holdout import hold_out
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.core.panel_schema import panel_schema, roles_in
-from forecast.networks.build import NetworkSettings, build_model
+from forecast.networks.build import build_model
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.network import Widths
+from forecast.networks.settings import NetworkSettings
 from forecast.neural.inference import Block, read_panel, stream_panel
 from forecast.neural.training import Trained, TrainingSettings, train
 from forecast.windowing.calendar import repeated_cycles

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from forecast.networks.build import EncoderName
+from forecast.networks.encoder_table import FAMILIES
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import DecoderName, EncoderName
 
 
 @final
@@ -40,13 +41,23 @@ class Preset:
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
 
-PRESETS: Mapping[EncoderName, Preset] = {
-    # Four layers each; those of the M4 winner were 40 wide.
-    "dilated": Preset(hidden_size=40),
-    "esrnn": Preset(hidden_size=40),
-    "deepar": Preset(head="likelihood"),
-    "linear": Preset(dropout=0.0, stride=16, mixer=0),
-    "segrnn": Preset(stride=16, mixer=0),
-    "mqrnn": Preset(learning_rate=6e-3, stride=8, mixer=0),
-    "seq2seq": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
+# What a decoder asks for, whatever is before it.
+DECODER_PRESETS: Mapping[DecoderName, Preset] = {
+    "direct": Preset(),
+    "context": Preset(learning_rate=6e-3, stride=8, mixer=0),
+    "unrolled": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
+    "low_rank": Preset(dropout=0.0, stride=16, mixer=0),
+    "segments": Preset(stride=16, mixer=0),
 }
+# What an encoder asks for in addition.
+_ENCODERS: Mapping[EncoderName, Mapping[str, Any]] = {
+    # Four layers each; those of the M4 winner were 40 wide.
+    "dilated": {"hidden_size": 40},
+    "esrnn": {"hidden_size": 40},
+    "deepar": {"head": "likelihood"},
+}
+
+
+def preset_of(encoder: EncoderName, decoder: DecoderName | None) -> Preset:
+    """Returns the preset of an encoder with one of its decoders; None for its own."""
+    return replace(DECODER_PRESETS[decoder or FAMILIES[encoder].decoders[0]], **_ENCODERS.get(encoder, {}))

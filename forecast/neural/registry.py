@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
-from forecast.networks.build import EncoderName, NetworkSettings
 from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
+from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
 from forecast.neural.device import Precision
 from forecast.neural.forecaster import NeuralForecaster
-from forecast.neural.presets import PRESETS, Preset
+from forecast.neural.presets import preset_of
 from forecast.neural.training import TrainingSettings
 
 
@@ -29,13 +29,13 @@ def recurrent(
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
     normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
-    wiggle: float = 0.0, samples: int = 100,
+    wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
     Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
     """
-    own = PRESETS.get(encoder, Preset()).changed(
+    own = preset_of(encoder, decoder).changed(
         hidden_size=hidden_size,
         dropout=dropout,
         learning_rate=learning_rate,
@@ -51,7 +51,7 @@ def recurrent(
         network=NetworkSettings(
             encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
             forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, samples=samples, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
+            wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,

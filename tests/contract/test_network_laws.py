@@ -7,10 +7,11 @@ from typing import get_args
 import pytest
 import torch
 
-from forecast.networks.build import EncoderName, NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import EncoderName, NetworkSettings
 from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
 
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from forecast.networks.build import EncoderName, NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.interfaces import Batch, Scales
 from forecast.networks.network import Network
 from forecast.networks.normalisers.exponential_smoothing import ALPHA, GAMMA, ExponentialSmoothing
+from forecast.networks.settings import EncoderName, NetworkSettings
 from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
 
 PATTERN = torch.tensor([1.0, 5.0, 2.0, 8.0], dtype=torch.float64)

@@ -13,9 +13,9 @@ from forecast.networks.decoders.known_steps import at_targets
 from forecast.networks.decoders.low_rank import GAIN, LowRankDecoder, smooth_basis
 from forecast.networks.decoders.segments import SegmentDecoder
 from forecast.networks.decoders.unrolled import UnrolledDecoder
+from forecast.networks.encoder_table import default_patch, window_lags
 from forecast.networks.encoders.linear_window import LinearWindow, moving_average
 from forecast.networks.encoders.segments import SegmentRecurrent
-from forecast.networks.families import default_patch, window_lags
 from forecast.networks.interfaces import Decoder, Encoding, Feedback
 from tests.unit.networks.worlds import HORIZON, Reader, random_network, random_y
 

@@ -11,7 +11,7 @@ from scipy import stats
 from torch import Tensor
 
 from forecast.core.errors import ModelError
-from forecast.networks.build import NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.heads.likelihood import LikelihoodHead
 from forecast.networks.heads.negative_binomial import NegativeBinomialHead, mean_and_dispersion
 from forecast.networks.heads.nonnegative_quantile import NonnegativeQuantileHead
@@ -22,6 +22,7 @@ from forecast.networks.heads.zero_inflated import ZeroInflatedHead
 from forecast.networks.interfaces import Head, HeadInput
 from forecast.networks.network import Widths
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import NetworkSettings
 from tests.unit.networks.worlds import batch_of, calibration
 
 LEVELS = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95)

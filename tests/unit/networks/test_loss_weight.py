@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from forecast.networks.build import NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import LossWeight, Network, Widths
+from forecast.networks.settings import NetworkSettings
 
 STEPS, HORIZON = 16, 2
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from forecast.networks.autoregressive import AutoregressiveNetwork
-from forecast.networks.build import NetworkSettings, build_model
+from forecast.networks.build import build_model
 from forecast.networks.interfaces import Batch
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import NetworkSettings
 from tests.unit.networks.worlds import LEVELS, WIDTHS, random_y
 
 HORIZON, SAMPLES, STEPS = 3, 4, 24

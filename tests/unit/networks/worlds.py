@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from forecast.networks.build import EncoderName, NetworkSettings, build_network
+from forecast.networks.build import build_network
 from forecast.networks.interfaces import Batch, Prediction
 from forecast.networks.network import Network, Widths
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.networks.state import NetworkState
 
 HORIZON = 6

@@ -13,9 +13,11 @@ from forecast.core.panel import Panel
 from forecast.ensembling.auto import AutoForecaster
 from forecast.ensembling.plan import Member
 from forecast.evaluation.tally import in_order
-from forecast.networks.build import WINDOWED, EncoderName, NetworkSettings, build_network
+from forecast.networks.build import build_network
+from forecast.networks.encoder_table import WINDOWED
 from forecast.networks.interfaces import Prediction
 from forecast.networks.network import Network
+from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.carried_state import start, update
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL

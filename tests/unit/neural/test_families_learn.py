@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from forecast.config.arguments import TASK_ARGUMENTS, check_arguments
 from forecast.core.arrays import FloatArray
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
+from forecast.networks.settings import EncoderName
 from forecast.neural.forecaster import NeuralForecaster
-from forecast.neural.presets import PRESETS, Preset
+from forecast.neural.presets import Preset, preset_of
 from forecast.neural.registry import NEURAL, recurrent
 from tests.unit.neural.worlds import HORIZON, LEVELS, quick, ragged_panel
 
@@ -91,7 +93,8 @@ def test_scheduled_sampling_is_part_of_the_recipe_and_changes_what_is_learned() 
 
 
 def test_a_model_has_its_presets_settings_and_an_argument_overrules_them() -> None:
-    for name, preset in PRESETS.items():
+    for name in get_args(EncoderName):
+        preset = preset_of(name, None)
         recipe = NEURAL[name](horizon=HORIZON).recipe()
         assert all(recipe[field] == getattr(preset, field) for field in OVERRULED)
         assert recipe["forced_steps"] == 400 * preset.forced_share
