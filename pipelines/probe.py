@@ -25,6 +25,7 @@ from forecast.reporting.probe_page import CLAIM_COLUMNS, COLUMNS, cell_rows, cla
 from pipelines.console import Console
 
 PAGE, FIGURES = "probe.md", "figures"
+STACKED = "stacked"
 
 
 @final
@@ -56,7 +57,7 @@ def probe(output: Path, names: Sequence[str], settings: ProbeSettings, console: 
 
     Args:
         output: Folder of the page; its pictures go into `figures` in it.
-        names: Cells; all where none is named.
+        names: Cells; all where none is named. Deep stacks are trained if `stacked` is among them.
         settings: Sizes of the measurements.
         console: Hears of every cell that is done.
 
@@ -67,13 +68,13 @@ def probe(output: Path, names: Sequence[str], settings: ProbeSettings, console: 
     chosen, start = chosen_cells(names), time.perf_counter()
     _make(output / FIGURES)
     cells, stacks = [], []
-    with one_thread(), console.progress("cells", len(chosen) + 1) as bar:
+    with one_thread(), console.progress("cells", len(chosen) + (STACKED in chosen)) as bar:
         for name, same in chosen.items():
             cells.append(probe_cell(name, same, settings))
             console.note("cell probed", _facts(cells[-1]))
             if bar is not None:
                 bar.advance(bar.task_ids[0])
-        for stack in measure_stacks(settings):
+        for stack in measure_stacks(settings) if STACKED in chosen else ():
             stacks.append(stack)
             console.note("stack trained", {"layers": stack.layers, "residual": stack.residual, "loss": round(stack.loss, 4)})
     result = ProbeResult(settings, describe_machine(), tuple(cells), tuple(stacks), bidirectional_parameters(settings.hidden_size),

@@ -30,7 +30,7 @@ class ProbeSettings:
     lengths: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
     repeats: int = 5
     layers: tuple[int, ...] = (2, 4, 8)
-    stack_steps: int = 150
+    stack_steps: int = 100
     seed: int = 0
 
     def small(self) -> bool:

@@ -32,7 +32,7 @@ def bytes_text(count: float) -> str:
         if count < _KIB:
             return f"{count:.3g} {unit}"
         count /= _KIB
-    return f"{count:,.3g} MiB"
+    return f"{count:,.1f} MiB" if count < 100 else f"{count:,.0f} MiB"
 
 
 def _recall(result: ProbeResult) -> str:

@@ -79,8 +79,8 @@ def _same(result: ProbeResult) -> str:
 
 
 _VERDICTS = (
-    'Each claim has a rule for when it counts as confirmed, fixed before the measuring. A "no" is a finding about these cells, this task and '
-    "this machine, not a refutation."
+    'Each claim has a rule for when it counts as confirmed. A "no" is a finding about these cells, this task and this machine, not a '
+    "refutation."
 )
 
 
