@@ -59,13 +59,22 @@ def kept_bytes(state: EncoderState) -> int:
 
 @torch.no_grad()
 def measure_memory(encoder: Encoder, hidden_size: int, lengths: Sequence[int]) -> Memory:
-    """Returns the bytes of one series after each number of steps, the last of which is fed on its own. lengths: rising, over 1."""
+    """Returns the bytes of one series after each number of steps.
+
+    Most steps are read in chunks; the last two are fed one by one, so that no state is left that looks into a chunk.
+
+    Args:
+        encoder: A causal one.
+        hidden_size: C.
+        lengths: Rising, over 1, each at least 2 more than the one before.
+    """
     encoder.eval()
     state, read = encoder.initial_state(1), 0
     kept, peak = [], []
     for length in lengths:
-        for size in torch.arange(length - 1 - read).split(_CHUNK):
-            state = _after(encoder, torch.randn(1, len(size), hidden_size), state)
+        for start in range(read, length - 2, _CHUNK):
+            state = _after(encoder, torch.randn(1, min(_CHUNK, length - 2 - start), hidden_size), state)
+        state = _after(encoder, torch.randn(1, 1, hidden_size), state)
         state, most = _measured_step(encoder, torch.randn(1, 1, hidden_size), state)
         read = length
         kept.append(kept_bytes(state))

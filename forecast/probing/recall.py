@@ -21,7 +21,7 @@ from forecast.probing.settings import ProbeSettings
 _VARIANCE = 1 / 3  # of a value that is uniform on -1...1
 _WARM_SHARE, _CLIP = 0.1, 1.0
 _LAST_SHARE = 0.1  # of the training steps, whose mean loss is what a run ended at
-_CHUNK = 256
+_CHUNK = 128  # steps of the test read at once
 
 
 class Stream(NamedTuple):

@@ -42,7 +42,8 @@ def _recall(result: ProbeResult) -> str:
     bottom = _HEAD + _ROW * len(found)
     across = Axis(1, result.settings.oldest, _LEFT, _RIGHT)
     parts = _heading(
-        "How far back a value can be recalled", "Shade: share of the variance explained. Mark and number: the last step above 90 %."
+        "How far back a value can be recalled",
+        "Shade: share of the variance explained; 75 % is one remembered bit. Mark and number: the last step above 90 %.",
     )
     for tick in (t for t in (1, 10, 100, 1000) if t <= result.settings.oldest):
         parts += [polyline([(across(tick), _HEAD - 4), (across(tick), bottom)], "line", 1),

@@ -34,9 +34,10 @@ def _recall(s: ProbeSettings) -> tuple[str, ...]:
 def _costs(s: ProbeSettings) -> tuple[str, ...]:
     last = f"{s.lengths[-1]:,}"
     return (
-        "**Parameters, state.** Of the encoder alone, inputs as wide as the state. `stacked` has its default of three layers, `dilated` its "
-        "four for a season of 24.",
-        "**µs a step.** One series, one carried step, without gradients, through the encoder's own interface.",
+        "**Parameters, state.** Of the encoder alone, inputs as wide as the state, as the model of that name has it by default: those that "
+        "stack layers or blocks with all of them, `dilated` with its four layers for a season of 24. Bidirectional: a GRU layer of torch.",
+        "**µs a step.** One series, one carried step, without gradients, through the encoder's own interface; that of attention after 20 "
+        "steps at most, and it grows with them.",
         f"**Seconds per 1,000 training steps.** Forward, backward and optimiser on {s.batch} rows by {s.length} time steps, at the hidden "
         "size of the costs. A cell that has a kernel of its own for training (`lstm` that of torch, `gru` one of this library) is measured "
         "with it: the time is that of this implementation, not of the equations.",

@@ -79,9 +79,9 @@ def test_twice_is_exactly_twice() -> None:
 
 @pytest.mark.parametrize(
     ("ratios", "holds"),
-    [(((2, 0.9), (4, 1.4), (8, 2.5)), True), (((2, 1.0), (4, 2.4), (8, 2.5)), False), (((2, 1.0), (8, 1.0)), False), (((2, 1.0), (4, 1.0)), None)],
+    [(((2, 0.9), (4, 3.0), (8, 2.5)), True), (((2, 1.0), (6, 1.9), (8, 2.5)), False), (((2, 3.0), (8, 1.0)), False), (((2, 1.0), (4, 1.0)), None)],
 )  # fmt: skip
-def test_residuals_are_needed_where_only_deep_stacks_suffer_without(
+def test_residuals_are_needed_where_every_deep_stack_suffers_without(
     ratios: tuple[tuple[int, float], ...], holds: bool | None
 ) -> None:
     assert verdict(stacked(*ratios), "residuals")[0] is holds
