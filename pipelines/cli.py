@@ -126,6 +126,22 @@ def score(
 
 
 @app.command()
+def probe(
+    output: Annotated[Path, typer.Option(help="Folder of the page probe.md and of its figures.")] = Path("probe"),
+    cell: Annotated[list[str] | None, typer.Option(help="Encoder to probe; all by default. Repeatable.")] = None,
+    hidden_size: Annotated[int | None, typer.Option(min=4, help="Width at which costs are measured; 128 by default.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and data.")] = 0,
+    fast: Annotated[
+        bool, typer.Option("--quick", help="Seconds instead of minutes: to see that it works, not to learn from.")
+    ] = False,
+) -> None:
+    """Measure what each recurrent cell remembers and costs, beside what textbooks claim."""
+    from pipelines import verbs
+
+    verbs.probe(output, cell or [], hidden_size, seed, fast)
+
+
+@app.command()
 def doctor(
     uri: Annotated[str, typer.Option(help="Tracking store to reach.")] = "mlruns",
     output: Annotated[Path, typer.Option(help="Where outputs would go.")] = Path(),

@@ -145,6 +145,15 @@ def config_show(file: Path, overrides: Sequence[str]) -> None:
     Console("config").result(to_yaml(resolved(read_config(file, overrides))).rstrip())
 
 
+def probe(output: Path, cells: Sequence[str], hidden_size: int | None, seed: int, fast: bool) -> None:
+    """`forecast probe`."""
+    _prepare()
+    from pipelines import probe as job
+
+    console = Console("probe")
+    job.show(job.probe(output, cells, job.settings_of(hidden_size, seed, fast), console), console)
+
+
 def doctor(uri: str, folder: Path) -> None:
     """`forecast doctor`."""
     quiet_libraries()
