@@ -46,18 +46,38 @@ def test_a_page_has_the_marks_between_which_the_benchmark_writes(name: str) -> N
     )
 
 
+def _places(rows: str) -> list[tuple[str, list[str]]]:
+    """Files and the names in them: of `file`: `name`, `name`, of `file:name`, and of a file alone."""
+    out: list[tuple[str, list[str]]] = []
+    for file, names in re.findall(r"(forecast/[\w/]+\.py|the same file)(`?: (?:`[\w.]+`(?:, )?)+|:[\w.]+)?", rows):
+        found = [name.split(".")[-1] for name in re.findall(r"[\w.]+", names)]
+        out.append((out[-1][0] if out and file == "the same file" else file, found))
+    return out
+
+
+def _is_defined(name: str, text: str) -> bool:
+    return re.search(rf"\b(?:def|class) {name}\b|^\s*(?:self\.)?{name}\s*[:=]", text, flags=re.MULTILINE) is not None
+
+
 @pytest.mark.parametrize("page", EXISTING, ids=lambda page: page.stem)
 def test_a_page_names_files_and_functions_that_exist(page: Path) -> None:
-    rows = _sections(page.read_text(encoding="utf-8"))["Where the equations are"]
-    missing, text = [], ""
-    for cell in (line.rsplit("|", 2)[-2] for line in rows.splitlines() if line.startswith("|")):
-        files = [ROOT / name for name in re.findall(r"`(forecast/[\w/]+\.py)`", cell)]
-        missing += [str(file) for file in files if not file.exists()]
-        text = "".join(file.read_text(encoding="utf-8") for file in files if file.exists()) or text
-        names = [name.split(".")[-1] for name in re.findall(r"`([\w.]+)`", cell) if "/" not in name and not name.endswith(".py")]
-        missing += [name for name in names if not re.search(rf"\b(?:def|class) {name}\b", text)]
-    assert not missing
-    assert "forecast/" in rows
+    places = _places(_sections(page.read_text(encoding="utf-8"))["Where the equations are"])
+    assert places
+    assert [file for file, _ in places if not (ROOT / file).exists()] == []
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file, _ in places}
+    assert [(file, name) for file, names in places for name in names if not _is_defined(name, texts[file])] == []
+
+
+def test_the_search_for_places_reads_both_ways_of_writing_them() -> None:
+    rows = "| (1) | `forecast/a.py`: `B.c`, `d` |\n| (2) | the same file: `e` |\n(3) -> `forecast/f.py:G.h`; `forecast/i.py`"
+    assert _places(rows) == [
+        ("forecast/a.py", ["c", "d"]),
+        ("forecast/a.py", ["e"]),
+        ("forecast/f.py", ["h"]),
+        ("forecast/i.py", []),
+    ]
+    assert _is_defined("c", "class B:\n    def c(self) -> None: ...")
+    assert not _is_defined("c", "class B:\n    def cc(self) -> None: ...")
 
 
 def test_a_page_belongs_to_a_model_and_is_in_the_list() -> None:
