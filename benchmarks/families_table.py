@@ -14,11 +14,11 @@ NOTHING = "-"
 
 HEADINGS = (
     "Model", "M4 Hourly: OWA", "MASE", "sMAPE", "OWA, state reset", "OWA, no lags", "Sample: MASE", "state reset", "no lags", "Parameters",
-    "Training on M4, CPU s", "on the sample, CPU s", "State, floats a series", "Step, µs", "of a bare cell",
+    "Training on M4, CPU s", "on the sample, CPU s", "State, floats a series", "Step, µs", "bare cell, µs",
 )  # fmt: skip
 PAGE_HEADINGS = (
     "Panel", "OWA", "MASE", "sMAPE", "seasonal naive's MASE", "MASE, state reset", "MASE, no lags", "parameters", "training, CPU s",
-    "state, floats a series", "step, µs", "of a bare cell",
+    "state, floats a series", "step, µs", "bare cell, µs",
 )  # fmt: skip
 
 
@@ -146,9 +146,9 @@ def _remarks(lines: Lines) -> list[str]:
     parts = sorted({line["part"] for (_, panel, _), line in lines.items() if panel == M4})
     ablations = [line for (_, _, variant), line in lines.items() if variant in ("reset", "no_lags")]
     steps = sorted({line["arguments"]["max_steps"] for line in ablations if "max_steps" in line["arguments"]})
-    bad = not_better(lines)
+    bad, models, panels = not_better(lines), {model for model, _, _ in lines} - {NAIVE}, {panel for _, panel, _ in lines}
     return [
         f"Read on: M4 Hourly, {' and '.join(parts) or 'nothing yet'}; the sample, the last 28 days of each series.",
         *([f"Training steps of the ablations, and of the whole model that they are compared with: {', '.join(map(str, steps))}."] if steps else []),
-        f"Not better than the seasonal naive: {', '.join(bad) or 'none'}.",
+        f"Of {len(models)} models on {len(panels)} panels not better than the seasonal naive: {', '.join(bad) or 'none'}.",
     ]  # fmt: skip

@@ -86,7 +86,7 @@ def _in_turns(call: Callable[[], object], bare: Callable[[], object], times: int
     """Seconds of each call of both, some calls of one after some of the other, so that a busy machine is busy for both."""
     took, beside = list[float](), list[float]()
     began = time.perf_counter()
-    while len(took) < times and time.perf_counter() - began < LONGEST_SECONDS:
+    while not took or (len(took) < times and time.perf_counter() - began < LONGEST_SECONDS):
         turn = min(TURN, times - len(took))
         beside += [_seconds(bare) for _ in range(turn)]
         took += _some(call, turn, began + LONGEST_SECONDS)
