@@ -168,15 +168,16 @@ def test_a_job_is_done_when_a_line_has_all_of_its_facts() -> None:
     assert bench.left_to_do([job], other, any_code=True) == []
 
 
-def test_a_line_of_a_network_has_scores_costs_and_what_is_carried(folder: Path) -> None:
+def test_a_line_of_a_network_has_scores_costs_and_what_is_carried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "LONGEST_SECONDS", 0.0)
     line = measure(Job("linear", folder=str(folder), max_steps=2))
     assert (line["model"], line["panel"], line["part"], line["variant"]) == ("linear", "daily", "validation", "whole")
     assert 0 < line["mase"] < 3
     assert line["fit_cpu_seconds"] > 0
     assert line["parameters"] > 100
     assert line["state_floats"] > 7
-    assert line["step_network"] > line["step_bare"] > 0
-    assert line["step_way"] == "step"
+    assert min(line["step_network"], line["step_bare"]) > 0
+    assert (line["step_way"], line["step_calls"]) == ("step", 1)
 
 
 def test_a_line_of_the_seasonal_naive_has_no_network(folder: Path) -> None:
