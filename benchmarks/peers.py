@@ -84,15 +84,15 @@ def place_of(contender: Contender, case: Case, folder: Path) -> Path:
         case.task.fingerprint(),
         contender.model,
         sorted(contender.arguments.items()),
-        _code(contender.model),
+        code_digest(contender.model),
     ]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return folder / f"{case.name}-{contender.model}-{digest}"
 
 
 @cache
-def _code(model: str) -> str:
-    """Digest of the sources and library versions that a model's forecasts depend on."""
+def code_digest(model: str) -> str:
+    """Returns the digest of the sources and library versions that a model's forecasts depend on."""
     root = Path(forecast.__file__).parent
     folders = [root / name for name in _BASELINE_SOURCES] if model in BASELINES else [root]
     digest = hashlib.sha256("".join(importlib.metadata.version(name) for name in _LIBRARIES).encode())
