@@ -183,4 +183,5 @@ def _after(powers: tuple[Tensor, Tensor], sums: Tensor, u: Tensor, starts: Tenso
     a_real, a_imaginary = (p.permute(2, 0, 1)[into[:, 0]] for p in powers)
     real, imaginary = gather_steps(starts, chunk)[:, 0].unbind(-1)
     kept = torch.stack([a_real * real - a_imaginary * imaginary, a_real * imaginary + a_imaginary * real], dim=-1)
-    return kept + added
+    after: Tensor = kept + added
+    return after

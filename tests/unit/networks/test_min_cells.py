@@ -88,7 +88,7 @@ def test_each_rows_state_is_the_one_after_its_last_real_step(name: str) -> None:
 def test_gates_that_are_both_shut_still_share_out_one_unit(name: str) -> None:
     cell, before = _cell(name), torch.randn(ROWS, WIDTH)
     with torch.no_grad():
-        cell.given.bias[: -1 * WIDTH] = -500.0  # type: ignore[index, union-attr, operator]
+        cell.given.bias[: -1 * WIDTH] = -500.0  # type: ignore[union-attr, operator]
     y, (after,) = cell(torch.randn(ROWS, STEPS, WIDTH), (before,), None)
     assert torch.isfinite(y).all()
     if name == "min_gru":
@@ -122,7 +122,7 @@ def test_a_stack_adds_every_layers_reading_of_the_normed_sum_and_norms_the_end()
     _shaken(stack)
     x, origins = torch.randn(ROWS, STEPS, WIDTH), torch.tensor([[0, 17], [3, 3], [16, 2]])
     encoding, state = stack(x, origins)
-    current, states = x, []
+    current, states = x, list[Tensor]()
     for norm, layer in zip(stack.norms, layers, strict=True):
         branch, after = layer(norm(current), layer.initial_state(ROWS), None)
         current, states = current + branch, [*states, *after]

@@ -32,8 +32,9 @@ def _numbers(tensor: Tensor) -> Floats:
 
 
 def _affine(layer: nn.Linear, x: Floats) -> Floats:
-    product: Floats = _numbers(layer.weight) @ x
-    return product if layer.bias is None else product + _numbers(layer.bias)
+    weights = {name: _numbers(weight) for name, weight in layer.named_parameters()}
+    product: Floats = weights["weight"] @ x + weights.get("bias", 0.0)
+    return product
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -49,7 +50,7 @@ def _s4d() -> S4d:
     layer = S4d(hidden_size=WIDTH)
     _shaken(layer)
     with torch.no_grad():
-        layer.log_step += 1.0  # so that an oscillator turns a good deal within a chunk
+        layer.log_step.add_(1.0)  # so that an oscillator turns a good deal within a chunk
     return layer
 
 
@@ -62,7 +63,7 @@ def _s4d_loop(layer: S4d, x: Floats, state: Floats) -> tuple[Floats, Floats]:
     driven = (held - 1) / a
     h, out = state[..., 0] + 1j * state[..., 1], []
     for now in x:
-        h = held * h + driven * now[:, None]
+        h = np.asarray(held * h + driven * now[:, None])
         y = 2 * (c * h).sum(axis=1).real + _numbers(layer.through) * now
         value, gate = np.split(_affine(layer.out, _silu(y)), 2)
         out.append(value * _sigmoid(gate))
@@ -106,7 +107,8 @@ def test_s4d_is_the_convolution_with_its_kernel() -> None:
     weights = c * (np.exp(step * a) - 1) / a
     kernel = np.stack([2 * (weights * np.exp(step * a) ** k).sum(axis=1).real for k in range(50)], axis=1)
     for t in (0, 1, 31, 32, 49):
-        read = sum(kernel[:, k] * _numbers(x[0, t - k]) for k in range(t + 1)) + _numbers(layer.through) * _numbers(x[0, t])
+        terms = [kernel[:, k] * _numbers(x[0, t - k]) for k in range(t + 1)]
+        read = np.sum(terms, axis=0) + _numbers(layer.through) * _numbers(x[0, t])
         value, gate = np.split(_affine(layer.out, _silu(read)), 2)
         np.testing.assert_allclose(_numbers(y[0, t]), value * _sigmoid(gate), rtol=1e-4, atol=1e-5)
 
