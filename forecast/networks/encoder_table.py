@@ -14,9 +14,14 @@ from torch import nn
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
 from forecast.networks.encoders.fused import CellName, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
+from forecast.networks.encoders.mamba import Mamba
+from forecast.networks.encoders.min_gru import MinGru
+from forecast.networks.encoders.min_lstm import MinLstm
+from forecast.networks.encoders.s4d import S4d
 from forecast.networks.encoders.segments import SegmentRecurrent
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.interfaces import Encoder
+from forecast.networks.residual_stack import ResidualStack, SequenceLayer
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings, Sizes
 
 LONGEST_WINDOW = 720  # steps of a look-back that was not asked for
@@ -60,6 +65,12 @@ def _dilated(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     return DilatedRecurrent(cell=settings.cell, inputs=sizes.hidden_size, hidden_size=sizes.hidden_size, dilations=dilations)
 
 
+def _blocks(layer: Callable[[int], SequenceLayer]) -> Builder:
+    """Residual blocks of a cell that is a function of the hidden size."""
+    return lambda settings, sizes: ResidualStack(layers=[layer(sizes.hidden_size) for _ in range(settings.layers)],
+                                                 hidden_size=sizes.hidden_size, dropout=settings.dropout)  # fmt: skip
+
+
 def _linear(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     return LinearWindow(kind=settings.linear_kind, lags=sizes.lags, context=sizes.context, dropout=settings.dropout)
 
@@ -82,5 +93,9 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "mqrnn": Family(_fused("lstm"), ("context",)),
     "seq2seq": Family(_fused("lstm"), ("unrolled",)),
     "deepar": Family(_fused("lstm"), ("direct",)),
+    "min_gru": Family(_blocks(lambda size: MinGru(hidden_size=size))),
+    "min_lstm": Family(_blocks(lambda size: MinLstm(hidden_size=size))),
+    "s4d": Family(_blocks(lambda size: S4d(hidden_size=size))),
+    "mamba": Family(_blocks(lambda size: Mamba(hidden_size=size))),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

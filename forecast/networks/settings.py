@@ -26,6 +26,10 @@ EncoderName = Literal[
     "mqrnn",
     "seq2seq",
     "deepar",
+    "min_gru",
+    "min_lstm",
+    "s4d",
+    "mamba",
 ]
 DecoderName = Literal[
     "direct",
@@ -61,16 +65,16 @@ class NetworkSettings:
     """Parts and sizes of a network.
 
     encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
-    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
-    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's
-    state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say
-    what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
-    week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
-    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
-    longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
-    for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
-    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
-    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    hidden_size: Of the embedded input and of every layer. layers: Of `stacked`, and blocks of `min_gru`, `min_lstm`, `s4d` and
+    `mamba`. dropout: Of the embedded input and of the summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0
+    for none. carry: False puts the encoder's state to zero before every step, so that a step sees its own input alone. `lags=1` and
+    `carry=False` are ablations: they say what the lag vector and the recurrence are worth. calendar: Whether the network is told
+    where each step stands in its day, week, month and year, as far as the training panel passes through them repeatedly.
+    linear_kind: Of `linear` alone. patch: Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training
+    steps after which `seq2seq` no longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for
+    `esrnn` and the windowed spread for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from
+    the seasons. tau: See QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples:
+    Paths of `deepar` alone. decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
     """
 
     encoder: EncoderName = "gru"

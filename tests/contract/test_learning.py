@@ -15,6 +15,8 @@ from tests.unit.neural.worlds import HORIZON, LEVELS, quick
 
 # What walks through the horizon learns the steps one after the other, and sooner where it hears no true values.
 WALKING: dict[str, object] = {"max_steps": 600, "forced_steps": 0}
+# State spaces start out slowly.
+STEPS = {"s4d": 160, "mamba": 160}
 every_network = pytest.mark.parametrize("name", sorted(NEURAL))
 
 
@@ -27,7 +29,7 @@ def panel_of(values: FloatArray) -> Panel:
 def trained(name: str, values: FloatArray, **changes: object) -> NeuralForecaster:
     """Returns a small network that knows of no season, trained on all columns but the last H."""
     settings: dict[str, object] = {
-        "season_lengths": (), "hidden_size": 24, "max_steps": 80, "validate_every": 0, "batch_size": 16, "segment": 48, "stride": 6,
+        "season_lengths": (), "hidden_size": 24, "max_steps": STEPS.get(name, 80), "validate_every": 0, "batch_size": 16, "segment": 48, "stride": 6,
         "learning_rate": 1e-2, "dropout": 0.0,
     }  # fmt: skip
     forecaster = quick(name, **(settings | changes))

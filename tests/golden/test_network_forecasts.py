@@ -25,6 +25,10 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "mqrnn": (30.4, 25.7553),
     "seq2seq": (35.2832, 29.6233),
     "deepar": (31.9971, 30.2526),  # not rolled out it is the LSTM
+    "min_gru": (21.1601, 14.0269),
+    "min_lstm": (36.2979, 25.6316),
+    "s4d": (42.6183, 11.2489),
+    "mamba": (31.1414, 18.5765),
 }
 
 

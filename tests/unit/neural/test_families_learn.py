@@ -15,9 +15,8 @@ from forecast.neural.registry import NEURAL, recurrent
 from tests.contract.test_learning import median_after, panel_of, sines, trained
 from tests.unit.neural.worlds import HORIZON, quick, ragged_panel
 
-FAMILIES = ("linear", "mqrnn", "segrnn", "seq2seq")
 OVERRULED = [field for field in Preset.__dataclass_fields__ if field != "forced_share"]
-every_family = pytest.mark.parametrize("name", FAMILIES)
+every_family = pytest.mark.parametrize("name", sorted(NEURAL))
 
 
 @pytest.mark.parametrize("settings", [{"linear_kind": "dlinear"}, {"head": "point"}])
