@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
-from forecast.networks.encoders.dilated import DilatedCell, Dilations
+from forecast.networks.encoders.dilated import Dilations
+from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
@@ -68,9 +69,12 @@ class NetworkSettings:
     week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
     Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
     longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
-    for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
+    for all others. cell: Of `stacked` (None: gru), `dilated` and `esrnn` (None: lstm). dilations: Of the last two; None chooses
+    them from the seasons. tau: See
     QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
-    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have. initial_state, recurrent_weights,
+    activation, forget_bias, peepholes: See CellOptions. residual, layer_norm: Of `stacked` alone. input_noise: Deviation of the noise
+    on the lag vectors while the network learns, scaled units.
     """
 
     encoder: EncoderName = "gru"
@@ -87,9 +91,17 @@ class NetworkSettings:
     patch: int | None = None
     forced_steps: int = 0
     normaliser: NormaliserName | None = None
-    cell: DilatedCell = "lstm"
+    cell: CellName | None = None
     dilations: Dilations | None = None
     tau: float = 0.5
     wiggle: float = 0.0
     samples: int = 100
     decoder: DecoderName | None = None
+    initial_state: InitialState = "zero"
+    recurrent_weights: RecurrentWeights = "orthogonal"
+    activation: Activation = "tanh"
+    forget_bias: float = 1.0
+    peepholes: bool = False
+    residual: bool = True
+    layer_norm: bool = True
+    input_noise: float = 0.0

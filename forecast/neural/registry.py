@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
-from forecast.networks.encoders.dilated import DilatedCell, Dilations
+from forecast.networks.encoders.dilated import Dilations
+from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
-from forecast.neural.device import Precision
+from forecast.neural.device import DeviceName, Precision
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import preset_of
-from forecast.neural.training import TrainingSettings
+from forecast.neural.training_settings import TrainingSettings
 
 
 def recurrent(
@@ -28,8 +29,12 @@ def recurrent(
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
-    normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
+    normaliser: NormaliserName | None = None, cell: CellName | None = None, dilations: Dilations | None = None, tau: float = 0.5,
     wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None,
+    initial_state: InitialState = "zero", recurrent_weights: RecurrentWeights = "orthogonal", activation: Activation = "tanh",
+    forget_bias: float = 1.0, peepholes: bool = False, residual: bool = True, layer_norm: bool = True, input_noise: float = 0.0,
+    clip_value: float = 0.0, truncate_after: int = 0, patience: int = 0, average_last: int = 0, compile: bool = False,
+    device: DeviceName = "auto",
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -52,12 +57,15 @@ def recurrent(
             encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
             forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
             wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
+            initial_state=initial_state, recurrent_weights=recurrent_weights, activation=activation, forget_bias=forget_bias,
+            peepholes=peepholes, residual=residual, layer_norm=layer_norm, input_noise=input_noise,
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
             warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
             stride=own.stride, seed=seed, budget=budget,
-            deterministic=deterministic, precision=precision,
+            deterministic=deterministic, precision=precision, clip_value=clip_value, truncate_after=truncate_after,
+            patience=patience, average_last=average_last, compile=compile, device=device,
         ),
     )  # fmt: skip
 
