@@ -55,8 +55,7 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """Returns the batch on a device."""
-        steps, *tensors = self
-        return Batch(steps, *(t if t is None else t.to(device) for t in tensors))
+        return Batch._make(part.to(device) if isinstance(part, Tensor) else part for part in self)
 
 
 class Scales(NamedTuple):

@@ -19,7 +19,7 @@ _sigmoid_backward = torch.ops.aten.sigmoid_backward  # (g, s) -> g s (1 - s)
 _tanh_backward = torch.ops.aten.tanh_backward  # (g, t) -> g (1 - t^2)
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiled graph would unroll its loop
 def peephole_pass(inputs: Tensor, before: EncoderState, weights: list[Tensor], peepholes: Tensor) -> EncoderState:
     """Returns the output and the cell after every step, each [B, T, D].
 
