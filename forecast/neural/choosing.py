@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
 from forecast.core.forecaster import MetricSink
@@ -102,6 +102,9 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
     judged = copy.deepcopy(module.network)
     judged.load_state_dict(module.average)
     judged.eval()
+    for part in judged.modules():
+        if isinstance(part, nn.RNNBase):
+            part.flatten_parameters()  # a copy on a GPU has its weights here and there, which cuDNN warns of
     with torch.no_grad():
         return float(judged.loss(batch.to(module.device)))
 
