@@ -108,9 +108,9 @@ class Network(ForecastingNetwork):
         batch = batch._replace(statistics=self.normaliser.warm(lead, batch.statistics))
         state = None
         if before is not None and batch.continues is not None:
-            kept = batch.continues[:, None]
-            batch = batch._replace(statistics=torch.where(kept, before.statistics, batch.statistics))
-            state = goes_on(batch.continues, before.encoder, self.encoder.initial_state(len(kept)))
+            on = batch.continues
+            batch = batch._replace(statistics=torch.where(on[:, None], before.statistics, batch.statistics))
+            state = goes_on(on, before.encoder, self.encoder.initial_state(len(on)))
         first = self.lead + 1
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
         given, scales, usable, after, statistics = self._read(batch, state, targets if self.training else None)

@@ -16,7 +16,7 @@ from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Batch
 from forecast.networks.state import NetworkState
 from forecast.neural.averaging import WeightAverage
-from forecast.neural.compiling import compiled_loss
+from forecast.neural.compiling import Loss, compiled_loss
 
 
 class Schedule(NamedTuple):
@@ -58,7 +58,7 @@ class ForecastingModule(pl.LightningModule):
         self.averaged, self.clip_value, self.compiled = averaged, clip_value, compiled
         self.skipped_steps = 0
         self.carried: NetworkState | None = None
-        self._compiled_loss = None
+        self._compiled_loss: Loss | None = None
 
     @property
     def average(self) -> dict[str, Tensor]:

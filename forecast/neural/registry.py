@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
 from forecast.networks.encoders.dilated import Dilations
@@ -40,33 +41,17 @@ def recurrent(
 
     Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
     """
-    own = preset_of(encoder, decoder).changed(
-        hidden_size=hidden_size,
-        dropout=dropout,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        stride=stride,
-        mixer=mixer,
-        head=head,
-    )
-    forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
+    given: dict[str, Any] = locals()  # the arguments by name, before anything else has one
+    own = preset_of(encoder, decoder).changed(hidden_size=hidden_size, dropout=dropout, learning_rate=learning_rate,
+                                              weight_decay=weight_decay, stride=stride, mixer=mixer, head=head)  # fmt: skip
+    given = given | asdict(own)
+    given["forced_steps"] = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
+    given["dilations"] = None if dilations is None else tuple(tuple(block) for block in dilations)
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
-        network=NetworkSettings(
-            encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
-            forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
-            initial_state=initial_state, recurrent_weights=recurrent_weights, activation=activation, forget_bias=forget_bias,
-            peepholes=peepholes, residual=residual, layer_norm=layer_norm, input_noise=input_noise,
-        ),
-        training=TrainingSettings(
-            max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
-            warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
-            stride=own.stride, seed=seed, budget=budget,
-            deterministic=deterministic, precision=precision, clip_value=clip_value, truncate_after=truncate_after,
-            patience=patience, average_last=average_last, compile=compile, device=device,
-        ),
+        network=NetworkSettings(**{field.name: given[field.name] for field in fields(NetworkSettings)}),
+        training=TrainingSettings(**{field.name: given[field.name] for field in fields(TrainingSettings)}),
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class FusedRecurrent(Encoder):
         """Returns zeros, or what was learned: h, and c for the LSTM, each [B, D]."""
         if self.start is not None:
             return tuple(one.expand(batch, -1) for one in self.start)
-        zero = self.kernel.weight_hh_l0.new_zeros(batch, self.width)
+        zero = next(self.kernel.parameters()).new_zeros(batch, self.width)
         return (zero,) * self.states
 
     def forward(

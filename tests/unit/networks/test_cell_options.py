@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
 from forecast.networks.build import build_network
-from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurrent
+from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurrent, RecurrentWeights
 from forecast.networks.encoders.peephole_pass import peephole_pass
 from forecast.networks.network import Network
 from forecast.networks.settings import NetworkSettings
@@ -140,9 +142,9 @@ def test_gradients_reach_every_parameter(settings: NetworkSettings) -> None:
 
 @pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 def test_recurrent_weights_are_orthogonal_or_the_identity_in_every_gate(cell: CellName) -> None:
-    for kind in ("orthogonal", "identity"):
-        options = CellOptions(recurrent_weights=kind)  # type: ignore[arg-type]
-        for gate in FusedRecurrent(cell=cell, inputs=3, hidden_size=6, options=options).kernel.weight_hh_l0.data.split(6):
+    for kind in get_args(RecurrentWeights):
+        options = CellOptions(recurrent_weights=kind)
+        for gate in FusedRecurrent(cell=cell, inputs=3, hidden_size=6, options=options).kernel.all_weights[0][1].data.split(6):
             torch.testing.assert_close(gate @ gate.T, torch.eye(6))
             assert torch.equal(gate, torch.eye(6)) == (kind == "identity")
 
@@ -151,7 +153,7 @@ def test_an_identity_network_of_rectified_units_keeps_its_state_where_nothing_co
     encoder = FusedRecurrent(
         cell="elman", inputs=INPUTS, hidden_size=WIDTH, options=CellOptions(recurrent_weights="identity", activation="relu")
     )
-    assert encoder.kernel.weight_ih_l0.abs().max() < 0.01
+    assert encoder.kernel.all_weights[0][0].abs().max() < 0.01
     before = torch.rand(2, WIDTH)
     _, (after,) = encoder(torch.zeros(2, 500, INPUTS), torch.zeros(2, 1, dtype=torch.long), (before,))
     assert torch.equal(after, before)
@@ -186,8 +188,8 @@ def test_a_learned_initial_state_is_where_every_series_begins_and_is_learned() -
 
 def test_the_forget_gate_begins_with_its_bias() -> None:
     encoder = FusedRecurrent(cell="lstm", inputs=3, hidden_size=6, options=CellOptions(forget_bias=2.5))
-    assert torch.equal(encoder.kernel.bias_ih_l0.view(4, 6)[1], torch.full((6,), 2.5))
-    assert encoder.kernel.bias_hh_l0.abs().sum() == 0
+    assert torch.equal(encoder.kernel.all_weights[0][2].view(4, 6)[1], torch.full((6,), 2.5))
+    assert encoder.kernel.all_weights[0][3].abs().sum() == 0
 
 
 @pytest.mark.parametrize(

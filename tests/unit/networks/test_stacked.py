@@ -15,7 +15,8 @@ every_cell = pytest.mark.parametrize("cell", ["elman", "lstm", "gru"])
 
 def _read(encoder: StackedRecurrent, inputs: Tensor) -> Tensor:
     encoding, _ = encoder(inputs, torch.zeros(len(inputs), 1, dtype=torch.long))
-    return encoding.memory
+    memory: Tensor = encoding.memory
+    return memory
 
 
 @every_cell

@@ -24,7 +24,7 @@ MODELS = sorted(NEURAL)
 
 def _on(device: str, forecaster: NeuralForecaster) -> NeuralForecaster:
     """A copy of a fitted forecaster on a device."""
-    recipe = forecaster.recipe()
+    recipe = dict(forecaster.recipe())
     copied = NEURAL[str(recipe.pop("kind"))](**recipe, device=device)
     copied.restore(forecaster.weights())
     return copied
@@ -58,7 +58,7 @@ def test_a_state_that_was_read_on_the_processors_goes_on_on_a_gpu(model: str) ->
         frame, after = carried_state.update(forecaster, state, panel.tail(3))
         assert not after.network.ring.is_cuda
         frames.append(frame.mean)
-    np.testing.assert_allclose(*frames, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(frames[0], frames[1], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_training_on_a_gpu_ends_near_training_on_the_processors() -> None:
         forecaster = quick(device=device, dropout=0.0)
         forecaster.fit(panel)
         frames.append(forecaster.predict(panel).mean)
-    np.testing.assert_allclose(*frames, rtol=0.02, atol=0.1)
+    np.testing.assert_allclose(frames[0], frames[1], rtol=0.02, atol=0.1)
 
 
 def test_a_run_on_a_gpu_is_resumed_on_it(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from forecast.config.arguments import TASK_ARGUMENTS, check_arguments
 from forecast.core.errors import ModelError
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.network import Network
@@ -84,8 +86,8 @@ def test_the_mean_of_the_last_weights_is_their_mean_and_the_running_one_is_not()
 def test_a_fit_with_the_mean_of_the_last_steps_ends_with_it() -> None:
     network, seen = _untrained(quick()), []
 
-    class Watch(training.pl.Callback):
-        def on_train_batch_end(self, trainer: training.pl.Trainer, pl_module: training.pl.LightningModule, *_: object) -> None:
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
             seen.append(copy.deepcopy(dict(network.state_dict())))
 
     module = training.run(network, ragged_panel(), quick(average_last=2).training, 5, [Watch()])
@@ -153,7 +155,7 @@ def test_a_run_with_any_option_is_resumed_bitwise(model: str, options: dict[str,
     forecaster = quick(model, dropout=0.3, **options)
     start, modules = _untrained(forecaster), list[ForecastingModule]()
     for steps, half, resume in ((6, False, None), (3, True, None), (6, False, tmp_path / "half.ckpt")):
-        callbacks: list[training.pl.Callback] = [SaveRegularly(tmp_path / "half.ckpt", 3)] if half else []
+        callbacks: list[pl.Callback] = [SaveRegularly(tmp_path / "half.ckpt", 3)] if half else []
         network = copy.deepcopy(start)
         modules.append(training.run(network, ragged_panel(), forecaster.training, steps, callbacks, resume=resume))
     whole, _, resumed = modules
@@ -166,10 +168,24 @@ def test_a_run_with_any_option_is_resumed_bitwise(model: str, options: dict[str,
 def test_a_network_with_any_option_is_restored_and_forecasts_the_same_bits(model: str, options: dict[str, object]) -> None:
     panel, forecaster = ragged_panel(), quick(model, **options)
     forecaster.fit(panel)
-    recipe = forecaster.recipe()
+    recipe = dict(forecaster.recipe())
     again = NEURAL[str(recipe.pop("kind"))](**recipe)
     again.restore(forecaster.weights())
     np.testing.assert_array_equal(again.predict(panel).quantiles, forecaster.predict(panel).quantiles)
+
+
+def test_every_option_is_a_flat_argument_of_a_configuration_and_reaches_its_settings() -> None:
+    given = {
+        "clip_value": 0.5, "truncate_after": 12, "patience": 3, "average_last": 5, "compile": True, "device": "cpu", "input_noise": 0.1,
+        "initial_state": "learned", "recurrent_weights": "identity", "activation": "tanh", "forget_bias": 2.0, "peepholes": True,
+        "residual": False, "layer_norm": False, "cell": "lstm",
+    }  # fmt: skip
+    checked = check_arguments(NEURAL["stacked"], given, reserved=TASK_ARGUMENTS)
+    assert checked.mistakes == ()
+    forecaster = quick("stacked", **checked.values)
+    settings = asdict(forecaster.settings) | asdict(forecaster.training)
+    assert {name: settings[name] for name in given} == given
+    assert check_arguments(NEURAL["gru"], {"device": "tpu"}, reserved=TASK_ARGUMENTS).mistakes
 
 
 def test_compiling_without_a_compiler_is_refused_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ from forecast.networks.network import Network
 from forecast.networks.state import NetworkState
 from forecast.neural import training
 from forecast.neural.checkpoints import SaveRegularly
-from forecast.neural.data import SegmentPlan
+from forecast.neural.data import SegmentPlan, to_batch
 from forecast.neural.training_settings import TrainingSettings
 from forecast.neural.walks import Places, WalkBatches
 from forecast.windowing.segments import SegmentReader
@@ -65,8 +66,9 @@ def test_batches_depend_on_seed_and_number_alone() -> None:
     plan = training.plan_of(network, panel, _settings())
     straight = [batch for batch, _ in zip(WalkBatches(panel, plan), range(6), strict=False)]
     later = next(iter(WalkBatches(panel, plan, first=4)))
-    for mine, theirs in zip(later[1:], straight[4][1:], strict=True):
-        assert (mine is None and theirs is None) or torch.equal(torch.nan_to_num(mine), torch.nan_to_num(theirs))
+    for name in ("y", "known", "origins", "statistics", "unit", "continues"):
+        mine, theirs = (torch.nan_to_num(getattr(batch, name)) for batch in (later, straight[4]))
+        assert torch.equal(mine, theirs), name
     other = next(iter(WalkBatches(panel, replace(plan, seed=1))))
     assert not torch.equal(torch.nan_to_num(other.y), torch.nan_to_num(straight[0].y))
 
@@ -108,21 +110,18 @@ def test_the_gradient_of_a_segment_is_that_of_a_plain_loop_that_detaches(model: 
     first, later = (_cut(network, whole, begin) for begin in (0, STEPS))
     _, state = network.loss_onwards(first, None)
     onwards, _ = network.loss_onwards(later._replace(continues=torch.ones(3, dtype=torch.bool)), state.detached())
-    mine = torch.autograd.grad(onwards, list(network.parameters()), allow_unused=True)
+    mine = torch.autograd.grad(onwards, list(network.parameters()), materialize_grads=True)
     inner = network.encoder
     network.encoder = _StepByStep(inner, STEPS)
     plain = network.loss(whole._replace(origins=second))
     names = [name.replace("encoder.inner", "encoder") for name, _ in network.named_parameters()]
-    expected = torch.autograd.grad(plain, list(network.parameters()), allow_unused=True)
+    expected = torch.autograd.grad(plain, list(network.parameters()), materialize_grads=True)
     torch.testing.assert_close(onwards, plain)
     for name, found, wanted in zip(names, mine, expected, strict=True):
-        zero = torch.zeros(())
-        torch.testing.assert_close(
-            zero if found is None else found, zero if wanted is None else wanted, msg=name, check_device=False
-        )
+        torch.testing.assert_close(found, wanted, msg=name)
     network.encoder = inner
-    uncut = torch.autograd.grad(network.loss(whole._replace(origins=second)), list(network.parameters()), allow_unused=True)
-    assert any(u is not None and f is not None and not torch.allclose(u, f) for u, f in zip(uncut, mine, strict=True))
+    uncut = torch.autograd.grad(network.loss(whole._replace(origins=second)), list(network.parameters()), materialize_grads=True)
+    assert any(not torch.allclose(u, f) for u, f in zip(uncut, mine, strict=True))
 
 
 def _cut(network: Network, whole: Batch, begin: int) -> Batch:
@@ -157,10 +156,7 @@ def test_the_state_at_the_start_of_a_segment_is_that_of_reading_the_walk_from_it
         for row in np.flatnonzero(places.continues):
             steps = int(places.first[row] - begun[row])
             read = reader.read(places.series[[row]], begun[[row]], lead=network.lead, steps=steps, horizon=network.horizon)
-            parts = (torch.from_numpy(a) for a in (read.y, read.known, read.past, read.static))
-            batch = Batch(
-                steps, *parts, torch.zeros(1, 1, dtype=torch.long), None, torch.from_numpy(read.statistics), torch.ones(1)
-            )  # type: ignore[misc]
+            batch = to_batch(read, steps, np.zeros((1, 1), np.int64), torch.ones(1))
             with torch.no_grad():
                 _, expected = network.eval().loss_onwards(batch, None)
             assert carried is not None
@@ -229,7 +225,7 @@ def test_memory_does_not_grow_along_a_series_of_20_000_steps() -> None:
     panel, network = Panel.from_frame(frame, Frequency.parse("integer", (7,))), _network(calendar=False)
     held: list[float] = []
 
-    class Watch(training.pl.Callback):
+    class Watch(pl.Callback):
         def on_train_batch_end(self, *_: object) -> None:
             held.append(_resident())
 
