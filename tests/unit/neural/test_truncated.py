@@ -168,6 +168,25 @@ def test_the_state_at_the_start_of_a_segment_is_that_of_reading_the_walk_from_it
     assert compared > 10
 
 
+@pytest.mark.parametrize("model", ["gru", "esrnn"])
+def test_rows_that_go_on_take_what_is_carried_and_the_others_begin_anew(model: str) -> None:
+    network = _network(model, horizon=HORIZON)
+    assert isinstance(network, Network)
+    batch = batch_of(network, random_y(3, STEPS + HORIZON).nan_to_num(50.0), STEPS)
+    batch = batch._replace(known=torch.zeros(3, STEPS + HORIZON, network.widths.known))
+    before = network.initial_state(3)
+    carried = NetworkState(tuple(s + 0.5 for s in before.encoder), before.ring, before.statistics + 7.0)
+    onwards = torch.tensor([True, False, True])
+    _, anew = network.loss_onwards(batch, None)
+    _, whole = network.loss_onwards(batch._replace(continues=torch.ones_like(onwards)), carried)
+    _, mixed = network.loss_onwards(batch._replace(continues=onwards), carried)
+    parts = zip(*((*state.encoder, state.statistics) for state in (anew, whole, mixed)), strict=True)
+    for fresh, continued, both in parts:
+        assert not torch.equal(fresh, continued)
+        for row, goes_on in enumerate(onwards.tolist()):
+            torch.testing.assert_close(both[row], (continued if goes_on else fresh)[row])
+
+
 @pytest.mark.parametrize("model", ["lstm", "deepar", "linear"])
 def test_a_run_that_is_resumed_carries_its_state_on_and_continues_bitwise(model: str, tmp_path: Path) -> None:
     panel, settings = ragged_panel(), _settings()
