@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -196,6 +197,22 @@ def test_compiling_without_a_compiler_is_refused_before_the_first_step(monkeypat
         quick(compile=True).fit(ragged_panel())
 
 
+def test_the_loss_that_is_learned_from_is_the_compiled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = [0]
+
+    def translated(function: Callable[..., object], dynamic: bool) -> Callable[..., object]:
+        def counted(*arguments: object) -> object:
+            called[0] += 1
+            return function(*arguments)
+
+        return counted
+
+    monkeypatch.setattr(torch, "compile", translated)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    quick(compile=True, validate_every=0, max_steps=3).fit(ragged_panel())
+    assert called == [3]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")  # of the compiler
@@ -203,7 +220,8 @@ def test_compiling_without_a_compiler_is_refused_before_the_first_step(monkeypat
 def test_a_compiled_loss_trains_to_nearly_the_same_weights() -> None:
     panel, weights = ragged_panel(), []
     for compiled in (False, True):
-        forecaster = quick(compile=compiled, dropout=0.0, validate_every=0, max_steps=4)
+        small: dict[str, object] = {"head": "point", "mixer": 0, "calendar": False, "dropout": 0.0}  # quick to translate
+        forecaster = quick("elman", compile=compiled, validate_every=0, max_steps=4, device="cpu", **small)
         forecaster.fit(panel)
         weights.append(forecaster.weights()["decoder.out.weight"])
     np.testing.assert_allclose(weights[1], weights[0], rtol=1e-2, atol=1e-4)
