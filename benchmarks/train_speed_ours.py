@@ -31,7 +31,8 @@ from forecast.networks.timeline import gather_steps
 from forecast.neural.data import SegmentBatches
 from forecast.neural.inference import read_panel
 from forecast.neural.module import ForecastingModule
-from forecast.neural.training import TrainingSettings, plan_of, run
+from forecast.neural.training import plan_of, run
+from forecast.neural.training_settings import TrainingSettings
 
 Ticks = list[tuple[float, float, int]]
 KERNELS = {"gru": nn.GRU, "lstm": nn.LSTM}

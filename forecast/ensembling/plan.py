@@ -18,7 +18,7 @@ from forecast.networks.encoder_table import LONGEST_WINDOW
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
 from forecast.neural.device import Precision
-from forecast.neural.training import TrainingSettings
+from forecast.neural.training_settings import TrainingSettings
 
 LONG_HORIZON, LONGEST_LAGS = 96, 336
 EPOCHS = 16

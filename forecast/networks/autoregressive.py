@@ -54,24 +54,27 @@ class AutoregressiveNetwork(ForecastingNetwork):
         """Shows the one-step network the data; see `ForecastingNetwork.prepare`."""
         self.one_step.prepare(values, covariate_loc, covariate_scale)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Returns the mean one-step loss: of every step of the segment, or of the H steps after the only origin of each row."""
+    def loss_onwards(self, batch: Batch, before: NetworkState | None) -> tuple[Tensor, NetworkState]:
+        """Returns the mean one-step loss: of every step of the segment, or of the H steps after the only origin of each row.
+
+        The state is the one after the last step that was read.
+        """
         alone = batch.origins.shape[1] == 1
         steps = batch.steps + (self.horizon - 1 if alone else 0)
-        ahead = torch.arange(self.horizon if alone else steps)
-        return self.one_step.loss(
+        ahead = torch.arange(self.horizon if alone else steps, device=batch.y.device)
+        return self.one_step.loss_onwards(
             batch._replace(
                 steps=steps, y=batch.y[:, : self.lead + steps + 1], known=batch.known[:, : steps + 1],
                 past=pad(batch.past, (0, 0, 0, steps - batch.steps), value=torch.nan),
                 origins=batch.origins + ahead if alone else ahead.expand(len(batch.y), -1),
-            )
+            ),
+            before,
         )  # fmt: skip
 
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
         """Returns mean and quantiles of the paths from the wanted origins, 0 elsewhere; see `ForecastingNetwork.predict`."""
-        rows, count = batch.origins.shape
-        mean = torch.zeros(rows, count, self.horizon, dtype=torch.float64)
-        quantiles = torch.zeros(rows, count, self.horizon, len(self.ranks), dtype=torch.float64)
+        mean = batch.y.new_zeros(*batch.origins.shape, self.horizon)
+        quantiles = batch.y.new_zeros(*batch.origins.shape, self.horizon, len(self.ranks))
         given, after = self._first_steps(batch, encoder_state)
         for row, column, paths in self._paths(batch, encoder_state, given):
             mean[row, column] = paths.mean(dim=1)
@@ -80,7 +83,7 @@ class AutoregressiveNetwork(ForecastingNetwork):
 
     def sample_paths(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Tensor, NetworkState]:
         """Returns joint paths from the wanted origins, NaN elsewhere, [B, O, S, H] in data units, and the state; see `predict`."""
-        out = torch.full((*batch.origins.shape, *self.probabilities.shape), torch.nan, dtype=torch.float64)
+        out = batch.y.new_full((*batch.origins.shape, *self.probabilities.shape), torch.nan)
         given, after = self._first_steps(batch, encoder_state)
         for row, column, paths in self._paths(batch, encoder_state, given):
             out[row, column] = paths
@@ -98,7 +101,7 @@ class AutoregressiveNetwork(ForecastingNetwork):
         wanted = torch.ones_like(batch.origins, dtype=torch.bool) if batch.wanted is None else batch.wanted
         order = torch.where(wanted, batch.origins, batch.steps).argsort(dim=1, stable=True)
         start = self.one_step.encoder.initial_state(len(order)) if encoder_state is None else encoder_state
-        state, here = NetworkState(start, batch.y[:, : self.lead], batch.statistics), torch.full((len(order),), -1)
+        state, here = NetworkState(start, batch.y[:, : self.lead], batch.statistics), order.new_full((len(order),), -1)
         at_once = max(PATHS_AT_ONCE // len(self.probabilities), 1)
         for column in order.T:
             asked = wanted.gather(1, column[:, None])[:, 0]
@@ -115,11 +118,11 @@ class AutoregressiveNetwork(ForecastingNetwork):
         steps = int(lengths.max())
         if steps == 0:
             return state
-        begin, every = here[:, None] + 1, torch.arange(steps + 1)
+        begin, every = here[:, None] + 1, torch.arange(steps + 1, device=here.device)
         place = begin + self.lead + every[:-1]
         fresh = batch.y.gather(1, place.clamp(max=batch.y.shape[1] - 1))
         y = torch.cat([state.ring, torch.where(every[:-1] < lengths[:, None], fresh, torch.nan)], dim=1)
-        row, origins = torch.arange(len(here))[:, None], torch.zeros(len(here), 1, dtype=torch.long)
+        row, origins = torch.arange(len(here), device=here.device)[:, None], torch.zeros_like(begin)
         known = batch.known[row, (begin + every).clamp(max=batch.known.shape[1] - 1)]
         past = batch.past[row, (begin + every[:-1]).clamp(max=batch.steps - 1)]
         part = Batch(steps, y, known, past, batch.static, origins, lengths, state.statistics, batch.unit)
@@ -131,6 +134,7 @@ class AutoregressiveNetwork(ForecastingNetwork):
         filled = torch.cat([rows, rows[:1].expand((1 << (len(rows) - 1).bit_length()) - len(rows))])
         first = HeadInput(*(t[filled, column[filled]][:, None] for t in given))
         picked = NetworkState(tuple(t[filled] for t in state.encoder), state.ring[filled], state.statistics[filled])
-        known = batch.known[filled[:, None], origin[filled][:, None] + 1 + torch.arange(self.horizon)]
+        ahead = torch.arange(1, self.horizon + 1, device=origin.device)
+        known = batch.known[filled[:, None], origin[filled][:, None] + ahead]
         rollout = SampledRollout(self.one_step, self.probabilities)
         return rollout.rollout(first, picked, known, batch.static[filled])[: len(rows)]

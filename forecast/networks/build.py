@@ -5,7 +5,8 @@ from __future__ import annotations
 from forecast.core.errors import ModelError
 from forecast.networks.autoregressive import AutoregressiveNetwork
 from forecast.networks.decoder_table import DECODERS, summary_width
-from forecast.networks.encoder_table import FAMILIES, WINDOWED, window_lags
+from forecast.networks.encoder_table import FAMILIES, WINDOWED, cell_options, window_lags
+from forecast.networks.encoders.fused import USUAL
 from forecast.networks.encoders.memoryless import Memoryless
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Decoder, Encoder
@@ -32,13 +33,18 @@ def build_parts(settings: NetworkSettings, sizes: Sizes) -> tuple[Encoder, Decod
     """Returns a new encoder and its decoder.
 
     Raises:
-        ModelError: a decoder that the encoder cannot have.
+        ModelError: a decoder that the encoder cannot have, or options of cells for an encoder without them.
     """
     family = FAMILIES[settings.encoder]
     decoder = settings.decoder or family.decoders[0]
     if decoder not in family.decoders:
         raise ModelError(
             f"the encoder {settings.encoder!r} was given the decoder {decoder!r}, which does not fit; take one of {list(family.decoders)}"
+        )
+    if not family.cells and cell_options(settings) != USUAL:
+        raise ModelError(
+            f"the encoder {settings.encoder!r} is not made of Elman, LSTM or GRU cells and has none of their options "
+            f"{list(USUAL._fields)}; leave them out, or take one of {[n for n, f in FAMILIES.items() if f.cells]}"
         )
     encoder = family.build(settings, sizes)
     return encoder, DECODERS[decoder](encoder, settings, sizes)
@@ -85,7 +91,8 @@ def build_network(
         mixer = LocalMixer(paths=count, summary=summary_width(encoder, sizes), horizon=horizon, outputs=sizes.outputs,
                            hidden=settings.mixer)  # fmt: skip
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
-                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar)  # fmt: skip
+                   hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar,
+                   input_noise=settings.input_noise)  # fmt: skip
 
 
 def build_model(

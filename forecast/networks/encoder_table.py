@@ -12,7 +12,7 @@ from typing import final
 from torch import nn
 
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
-from forecast.networks.encoders.fused import CellName, FusedRecurrent
+from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
 from forecast.networks.encoders.mamba import Mamba
 from forecast.networks.encoders.min_gru import MinGru
@@ -33,12 +33,20 @@ Builder = Callable[[NetworkSettings, Sizes], Encoder]
 class Family:
     """How an encoder is made, and what can follow it.
 
-    build: Returns a new encoder. decoders: Those that it can have, its own first. windowed: It reads one window an origin.
+    build: Returns a new encoder. decoders: Those that it can have, its own first. windowed: It reads one window an origin. cells:
+    It is made of Elman, LSTM or GRU cells, whose options it hands on.
     """
 
     build: Builder
     decoders: tuple[DecoderName, ...] = ("direct", "context", "unrolled")
     windowed: bool = False
+    cells: bool = False
+
+
+def cell_options(settings: NetworkSettings) -> CellOptions:
+    """Returns what the settings say of cells."""
+    return CellOptions(settings.initial_state, settings.recurrent_weights, settings.activation, settings.forget_bias,
+                       settings.peepholes)  # fmt: skip
 
 
 def window_lags(lags: int, horizon: int) -> int:
@@ -52,17 +60,22 @@ def default_patch(lags: int, season: int) -> int:
 
 
 def _fused(cell: CellName) -> Builder:
-    return lambda settings, sizes: FusedRecurrent(cell=cell, inputs=sizes.hidden_size, hidden_size=sizes.hidden_size)
+    def build(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+        return FusedRecurrent(cell=cell, inputs=sizes.hidden_size, hidden_size=sizes.hidden_size, options=cell_options(settings))
+
+    return build
 
 
 def _stacked(settings: NetworkSettings, sizes: Sizes) -> Encoder:
-    return StackedRecurrent(cell="gru", inputs=sizes.hidden_size, hidden_size=sizes.hidden_size, layers=settings.layers,
-                            dropout=settings.dropout)  # fmt: skip
+    return StackedRecurrent(cell=settings.cell or "gru", inputs=sizes.hidden_size, hidden_size=sizes.hidden_size,
+                            layers=settings.layers, dropout=settings.dropout, residual=settings.residual,
+                            layer_norm=settings.layer_norm, options=cell_options(settings))  # fmt: skip
 
 
 def _dilated(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     dilations = settings.dilations or default_dilations(sizes.seasons)
-    return DilatedRecurrent(cell=settings.cell, inputs=sizes.hidden_size, hidden_size=sizes.hidden_size, dilations=dilations)
+    return DilatedRecurrent(cell=settings.cell or "lstm", inputs=sizes.hidden_size, hidden_size=sizes.hidden_size,
+                            dilations=dilations, options=cell_options(settings))  # fmt: skip
 
 
 def _blocks(layer: Callable[[int], SequenceLayer]) -> Builder:
@@ -82,17 +95,17 @@ def _segments(settings: NetworkSettings, sizes: Sizes) -> Encoder:
 
 
 FAMILIES: Mapping[EncoderName, Family] = {
-    "elman": Family(_fused("elman")),
-    "lstm": Family(_fused("lstm")),
-    "gru": Family(_fused("gru")),
-    "stacked": Family(_stacked),
-    "dilated": Family(_dilated),
-    "esrnn": Family(_dilated),
+    "elman": Family(_fused("elman"), cells=True),
+    "lstm": Family(_fused("lstm"), cells=True),
+    "gru": Family(_fused("gru"), cells=True),
+    "stacked": Family(_stacked, cells=True),
+    "dilated": Family(_dilated, cells=True),
+    "esrnn": Family(_dilated, cells=True),
     "linear": Family(_linear, ("low_rank",), windowed=True),
     "segrnn": Family(_segments, ("segments",), windowed=True),
-    "mqrnn": Family(_fused("lstm"), ("context",)),
-    "seq2seq": Family(_fused("lstm"), ("unrolled",)),
-    "deepar": Family(_fused("lstm"), ("direct",)),
+    "mqrnn": Family(_fused("lstm"), ("context",), cells=True),
+    "seq2seq": Family(_fused("lstm"), ("unrolled",), cells=True),
+    "deepar": Family(_fused("lstm"), ("direct",), cells=True),
     "min_gru": Family(_blocks(lambda size: MinGru(hidden_size=size))),
     "min_lstm": Family(_blocks(lambda size: MinLstm(hidden_size=size))),
     "s4d": Family(_blocks(lambda size: S4d(hidden_size=size))),

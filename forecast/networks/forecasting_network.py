@@ -35,9 +35,18 @@ class ForecastingNetwork(nn.Module, ABC):
             covariate_loc, covariate_scale: Mean and deviation of every covariate: known, past, static. Shape [K + P + S].
         """
 
-    @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """Returns the mean loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
+        return self.loss_onwards(batch, None)[0]
+
+    @abstractmethod
+    def loss_onwards(self, batch: Batch, before: NetworkState | None) -> tuple[Tensor, NetworkState]:
+        """Returns the loss of segments of which some go on where the last ones ended, and the state after them.
+
+        Args:
+            batch: Its `continues` says which rows take `before`; the others begin anew.
+            before: The state after the batch before; None: all begin anew.
+        """
 
     @abstractmethod
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:

@@ -37,6 +37,7 @@ class Batch(NamedTuple):
     statistics: of the rows before step 0. A batch to learn from has count and mean of |y| over the observed ones [B, 2]; one to
         forecast from has what the normaliser carries [B, its width].
     unit: what one unit of loss is, data units: the row's in-sample seasonal error. Shape [B].
+    continues: which rows go on where that row of the batch before ended; None where every batch begins anew. Shape [B].
     wanted: which origins are asked for, where forecasts are too dear to make and throw away. None: all. Shape [B, O].
     """
 
@@ -50,6 +51,11 @@ class Batch(NamedTuple):
     statistics: Tensor
     unit: Tensor
     wanted: Tensor | None = None
+    continues: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Returns the batch on a device."""
+        return Batch._make(part.to(device) if isinstance(part, Tensor) else part for part in self)
 
 
 class Scales(NamedTuple):

@@ -28,7 +28,7 @@ from forecast.networks.interfaces import (
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths, Paths
 from forecast.networks.products import row_product
-from forecast.networks.state import NetworkState
+from forecast.networks.state import NetworkState, goes_on
 from forecast.networks.timeline import gather_steps
 
 LossWeight = Literal["spread", "level", "both"]
@@ -66,6 +66,7 @@ class Network(ForecastingNetwork):
             (like sMAPE), `both` in the sum of the two.
         mixer: Lets every step see what the paths say of it; None for none.
         calendar: See `ForecastingNetwork`.
+        input_noise: Deviation of the noise on the lag vectors while the network learns, scaled units.
     """
 
     covariate_loc: Tensor
@@ -74,9 +75,10 @@ class Network(ForecastingNetwork):
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
         widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
-        calendar: tuple[str, ...] = (),
+        calendar: tuple[str, ...] = (), input_noise: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.input_noise = input_noise
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
         self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
@@ -89,8 +91,10 @@ class Network(ForecastingNetwork):
 
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
-        ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
-        return NetworkState(self.encoder.initial_state(batch), ring, self.normaliser.initial_statistics(batch))
+        device = self.covariate_loc.device
+        ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64, device=device)
+        state = tuple(tensor.detach() for tensor in self.encoder.initial_state(batch))
+        return NetworkState(state, ring, self.normaliser.initial_statistics(batch).to(device))
 
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
         """Takes the scales of the covariates and shows the head the data; see `ForecastingNetwork.prepare`."""
@@ -98,18 +102,24 @@ class Network(ForecastingNetwork):
         self.covariate_loc.copy_(covariate_loc)
         self.covariate_scale.copy_(covariate_scale)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Returns the mean weighted loss over all observed targets of all usable origins; a scalar, 0 where there are none."""
-        before = batch.y[:, self.lead - self.normaliser.lead : self.lead]
-        batch = batch._replace(statistics=self.normaliser.warm(before, batch.statistics))
+    def loss_onwards(self, batch: Batch, before: NetworkState | None) -> tuple[Tensor, NetworkState]:
+        """Returns the mean weighted loss and the state after the last step; see `ForecastingNetwork.loss_onwards`."""
+        lead = batch.y[:, self.lead - self.normaliser.lead : self.lead]
+        batch = batch._replace(statistics=self.normaliser.warm(lead, batch.statistics))
+        state = None
+        if before is not None and batch.continues is not None:
+            on = batch.continues
+            batch = batch._replace(statistics=torch.where(on[:, None], before.statistics, batch.statistics))
+            state = goes_on(on, before.encoder, self.encoder.initial_state(len(on)))
         first = self.lead + 1
         targets = gather_steps(batch.y[:, first:].unfold(1, self.horizon, 1)[:, : batch.steps], batch.origins)
-        given, scales, usable, _, _ = self._read(batch, None, targets if self.training else None)
+        given, scales, usable, after, statistics = self._read(batch, state, targets if self.training else None)
         counted = ~torch.isnan(targets) & usable[..., None] & (given.scale > 0)
         each = self.head.loss(given, torch.where(counted, targets, given.loc))
         weight = self._weight(batch, scales)[..., None] * given.scale
         weighted = each * torch.where(counted, weight.clamp(max=WEIGHT_CAP), 0.0).to(each.dtype)
-        return weighted.sum() / counted.sum().clamp(min=1) + self.normaliser.penalty(scales).to(each.dtype)
+        loss = weighted.sum() / counted.sum().clamp(min=1) + self.normaliser.penalty(scales).to(each.dtype)
+        return loss, NetworkState(after, batch.y[:, batch.steps : batch.steps + self.lead], statistics)
 
     def _weight(self, batch: Batch, scales: Scales) -> Tensor:
         """What an error of one data unit counts at each origin; 0 where there is no unit. Not for the network to change. Shape [B, O]."""
@@ -131,8 +141,9 @@ class Network(ForecastingNetwork):
     def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
         given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
-        lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
-        ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
+        device = batch.y.device
+        lengths = torch.full((len(batch.y),), batch.steps, device=device) if batch.lengths is None else batch.lengths
+        ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead, device=device))
         return given, NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
 
     def _read(
@@ -190,6 +201,8 @@ class Network(ForecastingNetwork):
             windows, seen, known, past = (gather_steps(x, batch.origins) for x in (windows, seen, known, past))
             scales = scales.at(batch.origins)
         z = self.normaliser.scaled(windows, scales).to(known.dtype)
+        if self.input_noise and self.training:
+            z = z + self.input_noise * torch.randn_like(z)  # what is missing stays so
         values = torch.copysign(z.abs().log1p(), z) if self.encoder.causal else z
         lagged = torch.nan_to_num(values, nan=0.0, posinf=torch.inf, neginf=-torch.inf)
         steps, total = windows.shape[1], scales.loc.abs() + scales.scale

@@ -29,4 +29,6 @@ def row_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def _is_for_onednn(x: Tensor) -> bool:
     plain = x.device.type == "cpu" and x.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+    if torch.compiler.is_compiling():  # a compiled graph chooses its own kernels
+        return False
     return plain and torch.is_grad_enabled() and torch.backends.mkldnn.is_available()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
-from forecast.networks.encoders.dilated import DilatedCell, Dilations
+from forecast.networks.encoders.dilated import Dilations
+from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
@@ -75,6 +76,19 @@ class NetworkSettings:
     `esrnn` and the windowed spread for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from
     the seasons. tau: See QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples:
     Paths of `deepar` alone. decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
+    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's
+    state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say
+    what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
+    week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
+    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
+    longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
+    for all others. cell: Of `stacked` (None: gru), `dilated` and `esrnn` (None: lstm). dilations: Of the last two; None chooses
+    them from the seasons. tau: See
+    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
+    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have. initial_state, recurrent_weights,
+    activation, forget_bias, peepholes: See CellOptions. residual, layer_norm: Of `stacked` alone. input_noise: Deviation of the noise
+    on the lag vectors while the network learns, scaled units.
     """
 
     encoder: EncoderName = "gru"
@@ -91,9 +105,17 @@ class NetworkSettings:
     patch: int | None = None
     forced_steps: int = 0
     normaliser: NormaliserName | None = None
-    cell: DilatedCell = "lstm"
+    cell: CellName | None = None
     dilations: Dilations | None = None
     tau: float = 0.5
     wiggle: float = 0.0
     samples: int = 100
     decoder: DecoderName | None = None
+    initial_state: InitialState = "zero"
+    recurrent_weights: RecurrentWeights = "orthogonal"
+    activation: Activation = "tanh"
+    forget_bias: float = 1.0
+    peepholes: bool = False
+    residual: bool = True
+    layer_norm: bool = True
+    input_noise: float = 0.0

@@ -31,6 +31,14 @@ class NetworkState(NamedTuple):
         """Returns the state of some of the series."""
         return NetworkState(tuple(t[rows] for t in self.encoder), self.ring[rows], self.statistics[rows])
 
+    def to(self, device: torch.device) -> NetworkState:
+        """Returns the state on a device."""
+        return NetworkState(tuple(t.to(device) for t in self.encoder), self.ring.to(device), self.statistics.to(device))
+
+    def detached(self) -> NetworkState:
+        """Returns the state without the graph that it was computed by: no gradient goes further back."""
+        return NetworkState(tuple(t.detach() for t in self.encoder), self.ring.detach(), self.statistics.detach())
+
     def put_first(self, other: NetworkState) -> NetworkState:
         """Returns the state with the other's series in the place of its first ones."""
         count = len(other.ring)
@@ -43,3 +51,9 @@ class NetworkState(NamedTuple):
         """Returns the states of several groups of series, end to end."""
         encoder = tuple(torch.cat(tensors) for tensors in zip(*(s.encoder for s in states), strict=True))
         return NetworkState(encoder, torch.cat([s.ring for s in states]), torch.cat([s.statistics for s in states]))
+
+
+def goes_on(continues: Tensor, before: EncoderState, start: EncoderState) -> EncoderState:
+    """Returns the rows of `before` that go on and those of `start` elsewhere, in the numbers of `start`. continues [B]."""
+    pairs = zip(before, start, strict=True)
+    return tuple(torch.where(continues.view(-1, *(1,) * (s.dim() - 1)), b.to(s.dtype), s) for b, s in pairs)

@@ -97,6 +97,7 @@ def step(
     if ordinals is not None:
         known = CalendarTable(frequency_in(forecaster.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
     piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
+    state = state.to(next(forecaster.network.parameters()).device)
     mean, quantiles, after = read_piece(forecaster.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))
     return mean[:, 0], quantiles[:, 0], after
 

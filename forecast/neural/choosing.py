@@ -13,7 +13,7 @@ from typing import Any, final
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
 from forecast.core.forecaster import MetricSink
@@ -39,10 +39,12 @@ class StepCurve(pl.Callback):
         every: n.
         last: The last step.
         sink: Where the curve is also reported.
+        patience: Losses in a row without a new best one after which training stops; 0 for none (Prechelt 1998, "Early stopping - but
+            when?").
     """
 
-    def __init__(self, batch: Batch, every: int, last: int, sink: MetricSink | None) -> None:
-        self.batch, self.every, self.last, self.sink = batch, every, last, sink
+    def __init__(self, batch: Batch, every: int, last: int, sink: MetricSink | None, patience: int = 0) -> None:
+        self.batch, self.every, self.last, self.sink, self.patience = batch, every, last, sink, patience
         self.losses: dict[int, float] = {}
         self.weights: Mapping[str, Tensor] = {}
 
@@ -53,9 +55,14 @@ class StepCurve(pl.Callback):
         if due and step not in self.losses and isinstance(pl_module, ForecastingModule):
             self.losses[step] = averaged_loss(pl_module, self.batch)
             if step == self._lowest():
-                self.weights = {name: value.clone() for name, value in pl_module.average.items()}
+                self.weights = {name: value.to("cpu", copy=True) for name, value in pl_module.average.items()}
             if self.sink is not None:
                 self.sink.log("validation_loss", self.losses[step], step)
+            trainer.should_stop = trainer.should_stop or self._is_out_of_patience()
+
+    def on_train_start(self, trainer: pl.Trainer, *_: object) -> None:
+        """Stops at once a run that is resumed after it had stopped."""
+        trainer.should_stop = trainer.should_stop or self._is_out_of_patience()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the curve so far and the weights at its lowest point, which go into checkpoints."""
@@ -78,6 +85,11 @@ class StepCurve(pl.Callback):
             )
         return lowest
 
+    def _is_out_of_patience(self) -> bool:
+        lowest = self._lowest()
+        later = sum(step > (lowest or 0) for step in self.losses)
+        return 0 < self.patience <= later
+
     def _lowest(self) -> int | None:
         finite = {step: loss for step, loss in self.losses.items() if np.isfinite(loss)}
         if not finite:
@@ -90,8 +102,11 @@ def averaged_loss(module: ForecastingModule, batch: Batch) -> float:
     judged = copy.deepcopy(module.network)
     judged.load_state_dict(module.average)
     judged.eval()
+    for part in judged.modules():
+        if isinstance(part, nn.RNNBase):
+            part.flatten_parameters()  # a copy on a GPU has its weights here and there, which cuDNN warns of
     with torch.no_grad():
-        return float(judged.loss(batch))
+        return float(judged.loss(batch.to(module.device)))
 
 
 def validation_batch(

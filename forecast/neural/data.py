@@ -1,4 +1,4 @@
-"""The data module: random segments of a panel as batches, one gather each, with no Python per series."""
+"""Batches of random segments of a panel, one gather each, with no Python per series, and the data module that hands batches on."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ def to_batch(segments: Segments, steps: int, origins: IntArray, unit: torch.Tens
                  torch.from_numpy(segments.statistics), unit)  # fmt: skip
 
 
+def units(panel: Panel, season_length: int) -> torch.Tensor:
+    """Returns the unit of loss of each series: its seasonal error up to its end, 0 where there is none. Shape [N]."""
+    return torch.from_numpy(np.nan_to_num(seasonal_errors(panel, panel.ends[:, None], season_length).absolute[:, 0]))
+
+
 @final
 class SegmentBatches(IterableDataset[Batch]):
     """An endless stream of batches from batch number `first` on.
@@ -59,8 +64,7 @@ class SegmentBatches(IterableDataset[Batch]):
         self.series = np.flatnonzero(panel.lengths > 1)
         self.lengths = panel.lengths
         self.steps = int(min(plan.steps, max(int(self.lengths.max()) - 1, 1)))
-        error = seasonal_errors(panel, panel.ends[:, None], plan.season_length).absolute[:, 0]
-        self.unit = torch.from_numpy(np.nan_to_num(error))
+        self.unit = units(panel, plan.season_length)
 
     def __iter__(self) -> Iterator[Batch]:
         number = self.first
@@ -83,17 +87,11 @@ class SegmentBatches(IterableDataset[Batch]):
 
 @final
 class SegmentData(pl.LightningDataModule):
-    """Hands a panel's random segments to the trainer.
+    """Hands an endless stream of batches to the trainer."""
 
-    Args:
-        panel: The training part.
-        plan: What a batch is.
-        first: Number of the first batch: the step that a resumed run stands at.
-    """
-
-    def __init__(self, panel: Panel, plan: SegmentPlan, first: int = 0) -> None:
+    def __init__(self, batches: IterableDataset[Batch]) -> None:
         super().__init__()
-        self.batches = SegmentBatches(panel, plan, first)
+        self.batches = batches
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Returns the loader: whole batches, made in this process."""

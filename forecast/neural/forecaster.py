@@ -24,8 +24,10 @@ from forecast.networks.build import build_model
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.network import Widths
 from forecast.networks.settings import NetworkSettings
+from forecast.neural.device import device_here
 from forecast.neural.inference import Block, read_panel, stream_panel
-from forecast.neural.training import Trained, TrainingSettings, train
+from forecast.neural.training import Trained, train
+from forecast.neural.training_settings import TrainingSettings
 from forecast.windowing.calendar import repeated_cycles
 
 _SCHEMA, _CALENDAR = "schema", "calendar"
@@ -97,7 +99,7 @@ class NeuralForecaster(Forecaster):
         loc, scale = covariate_scales(panel, 2 * len(calendar))
         network.prepare(torch.from_numpy(panel.y[~np.isnan(panel.y)]), torch.from_numpy(loc), torch.from_numpy(scale))
         trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
-        self._network, self.schema, self.steps_taken = network, schema, trained.steps
+        self._network, self.schema, self.steps_taken = network.to(device_here(self.training.device)), schema, trained.steps
         return trained
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
@@ -117,9 +119,9 @@ class NeuralForecaster(Forecaster):
             yield self.frame_of(panel, [block])
 
     def recipe(self) -> Recipe:
-        """Returns the registry name and all settings but the budget, which belongs to one training."""
+        """Returns the registry name and all settings but the budget and the device, which belong to one training."""
         flat = {**asdict(self.settings), **asdict(self.training)}
-        kind, _ = flat.pop("encoder"), flat.pop("budget")
+        kind, _, _ = flat.pop("encoder"), flat.pop("budget"), flat.pop("device")
         if self.settings.dilations is not None:
             flat["dilations"] = [list(block) for block in self.settings.dilations]
         return {"kind": kind, "name": self.name, "horizon": self.horizon, "levels": list(self.levels),
@@ -127,7 +129,7 @@ class NeuralForecaster(Forecaster):
 
     def weights(self) -> Weights:
         """Returns the network's tensors and the schema of the panels that they belong to (JSON as bytes)."""
-        arrays = {name: value.numpy().copy() for name, value in self.network.state_dict().items()}
+        arrays = {name: value.cpu().numpy().copy() for name, value in self.network.state_dict().items()}
         return {**arrays, _SCHEMA: _bytes(self.schema), _CALENDAR: _bytes(",".join(self.network.calendar))}
 
     def restore(self, weights: Weights) -> None:
@@ -143,7 +145,7 @@ class NeuralForecaster(Forecaster):
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
-        self._network, self.schema = network.eval(), schema
+        self._network, self.schema = network.eval().to(device_here(self.training.device)), schema
 
     def check(self, panel: Panel) -> None:
         """Raises ModelError unless the panel has the frequency and the covariates of training."""

@@ -47,7 +47,7 @@ def read_panel(
 ) -> Iterator[tuple[list[Block], NetworkState]]:
     """Reads every series once and yields, block by block, the forecasts of the wanted origins and the final states.
 
-    The states have the rows of a full block; those beyond the block's series are empty.
+    The states have the rows of a full block, in the processor's memory; those beyond the block's series are empty.
 
     Args:
         network: In evaluation mode.
@@ -61,7 +61,7 @@ def read_panel(
         series = np.arange(begin, min(begin + rows, len(panel)))
         before = network.initial_state(rows)
         if state is not None:
-            before = before.put_first(state.take(slice(begin, begin + len(series))))
+            before = before.put_first(state.take(slice(begin, begin + len(series))).to(before.ring.device))
         yield _read_block(
             network, reader, series, origins[series], before, None if horizon_known is None else horizon_known[series]
         )
@@ -93,7 +93,7 @@ def _read_block(
         state = after
         if block is not None:
             blocks.append(block)
-    return blocks, state
+    return blocks, state.to(torch.device("cpu"))
 
 
 def _read_pieces(
@@ -136,7 +136,7 @@ def read_piece(
 
     Args:
         network: In evaluation mode.
-        state: Before the piece.
+        state: Before the piece, on the network's device.
         piece: Without lead. y [B, T + H] of which the last H are not read.
         origins: Steps to forecast from. Shape [B, O].
         lengths: Real steps of each row. Shape [B].
@@ -145,13 +145,14 @@ def read_piece(
     Returns:
         mean [B, O, H], quantiles [B, O, H, Q] and the state after each row's last real step.
     """
-    steps = piece.past.shape[1]
+    steps, device = piece.past.shape[1], state.ring.device
     batch = to_batch(piece, steps, origins, torch.ones(len(lengths)), lengths)
+    asked = None if wanted is None else torch.from_numpy(wanted)
+    batch = batch._replace(statistics=state.statistics, wanted=asked).to(device)
     y = torch.cat([state.ring, batch.y[:, :steps]], dim=1)
     with torch.inference_mode():
-        asked = None if wanted is None else torch.from_numpy(wanted)
-        prediction, after = network.predict(batch._replace(y=y, statistics=state.statistics, wanted=asked), state.encoder)
-    return prediction.mean.numpy(), prediction.quantiles.numpy(), after
+        prediction, after = network.predict(batch._replace(y=y), state.encoder)
+    return prediction.mean.cpu().numpy(), prediction.quantiles.cpu().numpy(), after
 
 
 def _put_future(known: FloatArray, future: FloatArray, lengths: IntArray) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
-from forecast.networks.encoders.dilated import DilatedCell, Dilations
+from forecast.networks.encoders.dilated import Dilations
+from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
-from forecast.neural.device import Precision
+from forecast.neural.device import DeviceName, Precision
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import preset_of
-from forecast.neural.training import TrainingSettings
+from forecast.neural.training_settings import TrainingSettings
 
 
 def recurrent(
@@ -28,37 +30,28 @@ def recurrent(
     average_decay: float = 0.99, clip_norm: float = 1.0, batch_size: int = 64, segment: int = 192, stride: int | None = None,
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
-    normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
+    normaliser: NormaliserName | None = None, cell: CellName | None = None, dilations: Dilations | None = None, tau: float = 0.5,
     wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None,
+    initial_state: InitialState = "zero", recurrent_weights: RecurrentWeights = "orthogonal", activation: Activation = "tanh",
+    forget_bias: float = 1.0, peepholes: bool = False, residual: bool = True, layer_norm: bool = True, input_noise: float = 0.0,
+    clip_value: float = 0.0, truncate_after: int = 0, patience: int = 0, average_last: int = 0, compile: bool = False,
+    device: DeviceName = "auto",
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
     Where an argument that Preset names is None, the encoder's preset holds; so it does where forced_steps is None.
     """
-    own = preset_of(encoder, decoder).changed(
-        hidden_size=hidden_size,
-        dropout=dropout,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        stride=stride,
-        mixer=mixer,
-        head=head,
-    )
-    forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
+    given: dict[str, Any] = locals()  # the arguments by name, before anything else has one
+    own = preset_of(encoder, decoder).changed(hidden_size=hidden_size, dropout=dropout, learning_rate=learning_rate,
+                                              weight_decay=weight_decay, stride=stride, mixer=mixer, head=head)  # fmt: skip
+    given = given | asdict(own)
+    given["forced_steps"] = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
+    given["dilations"] = None if dilations is None else tuple(tuple(block) for block in dilations)
     return NeuralForecaster(
         horizon=horizon, levels=tuple(levels), season_lengths=tuple(season_lengths), name=name, sink=sink,
         checkpoints=None if checkpoints is None else Path(checkpoints),
-        network=NetworkSettings(
-            encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
-            forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
-        ),
-        training=TrainingSettings(
-            max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
-            warm_up=warm_up, average_decay=average_decay, clip_norm=clip_norm, batch_size=batch_size, segment=segment,
-            stride=own.stride, seed=seed, budget=budget,
-            deterministic=deterministic, precision=precision,
-        ),
+        network=NetworkSettings(**{field.name: given[field.name] for field in fields(NetworkSettings)}),
+        training=TrainingSettings(**{field.name: given[field.name] for field in fields(TrainingSettings)}),
     )  # fmt: skip
 
 

@@ -33,9 +33,9 @@ class _PathReader(ForecastingNetwork):
         """Hands on to the network."""
         self.network.prepare(values, covariate_loc, covariate_scale)
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss_onwards(self, batch: Batch, before: NetworkState | None) -> tuple[Tensor, NetworkState]:
         """Returns the network's."""
-        return self.network.loss(batch)
+        return self.network.loss_onwards(batch, before)
 
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
         """Returns mean [B, O, H] and paths [B, O, H, S]."""

@@ -12,9 +12,9 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -25,44 +25,18 @@ from forecast.core.forecaster import MetricSink
 from forecast.core.holdout import hold_out
 from forecast.core.panel import Panel
 from forecast.networks.forecasting_network import ForecastingNetwork
+from forecast.neural.averaging import MeanOfLast, RunningAverage
 from forecast.neural.checkpoints import Checkpoints, SaveRegularly
 from forecast.neural.choosing import StepCurve, validation_batch
-from forecast.neural.data import SegmentData, SegmentPlan
-from forecast.neural.device import Precision, precision_here
-from forecast.neural.module import ForecastingModule
+from forecast.neural.data import SegmentBatches, SegmentData, SegmentPlan
+from forecast.neural.device import device_here, precision_here
+from forecast.neural.module import ForecastingModule, Schedule
+from forecast.neural.training_settings import TrainingSettings
+from forecast.neural.walks import WalkBatches
 
 PACE_STEPS = 8
 MIN_STEPS = 20
 BUDGET_SHARE = 0.8  # of the time is for steps, the rest for validation and what else the machine does
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How to train.
-
-    max_steps: Length of the schedule and the most steps that are taken. validate_every: Steps between validations; 0 takes
-    max_steps without validation. learning_rate, weight_decay, warm_up, average_decay: see ForecastingModule. clip_norm: Largest
-    norm of the gradient. batch_size, segment, stride: see SegmentPlan. seed: Of everything. budget: Seconds that the training may
-    take; fewer steps are taken where it is short, so that the weights then depend on the machine. None for as many as it takes.
-    deterministic: Refuse kernels whose result may differ from run to run; those of the processor never do. precision: `bf16-mixed`
-    multiplies matrices in bfloat16, which is faster where the machine has instructions for it and slower where not; `auto` sees.
-    """
-
-    max_steps: int = 400
-    validate_every: int = 50
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    warm_up: int = 20
-    average_decay: float = 0.99
-    clip_norm: float = 1.0
-    batch_size: int = 64
-    segment: int = 192
-    stride: int = 4
-    seed: int = 0
-    budget: float | None = None
-    deterministic: bool = False
-    precision: Precision = "32-true"
 
 
 class Trained(NamedTuple):
@@ -130,7 +104,7 @@ def _choose(
     batch = validation_batch(
         network, panel, holdout, steps=settings.segment, season_length=panel.frequency.season_length, seed=settings.seed
     )
-    curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink)
+    curve = StepCurve(batch, settings.validate_every, settings.max_steps, sink, settings.patience)
     _phase(network, rest, settings, settings.max_steps, [curve], kept, "choose")
     return curve
 
@@ -163,19 +137,24 @@ def run(
         callbacks: Lightning callbacks.
         resume: Checkpoint to go on from: the result is bitwise that of one run.
     """
+    device, start = device_here(settings.device), network.state_dict()
+    averaged = MeanOfLast(settings.average_last, start) if settings.average_last else RunningAverage(settings.average_decay, start)
     module = ForecastingModule(
-        network, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, warm_up=settings.warm_up,
-        total_steps=settings.max_steps, seed=settings.seed, average_decay=settings.average_decay,
+        network, schedule=Schedule(settings.learning_rate, settings.warm_up, settings.max_steps), weight_decay=settings.weight_decay,
+        seed=settings.seed, averaged=averaged, clip_value=settings.clip_value, compiled=settings.compile,
     )  # fmt: skip
-    first = int(torch.load(resume, weights_only=True)["global_step"]) if resume is not None else 0
+    first = int(torch.load(resume, weights_only=True, map_location="cpu")["global_step"]) if resume is not None else 0
+    stream = WalkBatches if settings.truncate_after else SegmentBatches
     with quiet():
         trainer = pl.Trainer(
-            max_steps=steps, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, gradient_clip_val=settings.clip_norm, callbacks=callbacks, deterministic=settings.deterministic,
-            precision=precision_here(settings.precision),
+            max_steps=steps, accelerator="gpu" if device.type == "cuda" else "cpu", devices=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=settings.clip_norm,
+            callbacks=callbacks, deterministic=settings.deterministic, precision=precision_here(settings.precision, device),
         )  # fmt: skip
-        data = SegmentData(panel, plan_of(network, panel, settings), first)
+        data = SegmentData(stream(panel, plan_of(network, panel, settings), first))
         trainer.fit(module, datamodule=data, ckpt_path=resume, weights_only=True)
+    network.cpu()
+    averaged.to(torch.device("cpu"))
     return module
 
 
@@ -190,7 +169,8 @@ def within_budget(network: ForecastingNetwork, panel: Panel, settings: TrainingS
 
 def plan_of(network: ForecastingNetwork, panel: Panel, settings: TrainingSettings) -> SegmentPlan:
     """Returns the plan of the training batches of a panel."""
-    return SegmentPlan(network.lead, network.horizon, settings.batch_size, settings.segment, settings.stride,
+    steps = settings.truncate_after or settings.segment
+    return SegmentPlan(network.lead, network.horizon, settings.batch_size, steps, settings.stride,
                        panel.frequency.season_length, settings.seed, network.calendar)  # fmt: skip
 
 

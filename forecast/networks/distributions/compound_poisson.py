@@ -45,7 +45,7 @@ def _on_grid(rate: Tensor, probability: Tensor) -> Tensor:
     centre = rate.sqrt()[:, None]
     start = (centre - _REACH).clamp(min=0.0)
     step = (centre + _REACH - start) / _NODES
-    roots = start + step * torch.arange(_NODES + 1, dtype=rate.dtype)
+    roots = start + step * torch.arange(_NODES + 1, dtype=rate.dtype, device=rate.device)
     points = roots.clamp(min=1e-9) ** 2
     density = log_density(points, rate[:, None]).exp() * 2 * roots  # of sqrt(x)
     none = torch.exp(-rate)[:, None]

@@ -23,7 +23,7 @@ def quantile(probability: Tensor, inverse: Tensor) -> Tensor:
         inverse: 1 / nu, between 0.001 and 0.5; the two broadcast.
     """
     z, inverse = torch.broadcast_tensors(torch.special.ndtri(probability.to(inverse.dtype)), inverse)
-    table = _table().to(inverse.dtype)
+    table = _table().to(inverse)  # its dtype and its device
     row = (inverse - LEAST_INVERSE) / (MOST_INVERSE - LEAST_INVERSE) * (_ROWS - 1)
     column = z.abs() / _FURTHEST * (_COLUMNS - 1)
     top, left = row.floor().clamp(0, _ROWS - 2), column.floor().clamp(0, _COLUMNS - 2)

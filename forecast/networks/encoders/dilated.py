@@ -5,17 +5,16 @@ A layer of dilation d is d interleaved recurrences of every d-th step: they are 
 
 from __future__ import annotations
 
-from typing import Literal, cast, final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from forecast.networks.encoders.fused import FusedRecurrent
+from forecast.networks.encoders.fused import USUAL, CellName, CellOptions, FusedRecurrent
 from forecast.networks.interfaces import Encoder, EncoderState, Encoding
 from forecast.networks.timeline import gather_steps
 
-DilatedCell = Literal["lstm", "gru"]
 Dilations = tuple[tuple[int, ...], ...]
 
 
@@ -42,20 +41,25 @@ class DilatedRecurrent(Encoder):
         inputs: C.
         hidden_size: D.
         dilations: d of each layer, in blocks.
+        options: Of every layer's cell.
     """
 
     causal = True
 
-    def __init__(self, *, cell: DilatedCell, inputs: int, hidden_size: int, dilations: Dilations) -> None:
+    def __init__(
+        self, *, cell: CellName, inputs: int, hidden_size: int, dilations: Dilations, options: CellOptions = USUAL
+    ) -> None:
         super().__init__()
         self.width, self.dilations = hidden_size, dilations
         count = sum(len(block) for block in dilations)
         sizes = [inputs] + [hidden_size] * (count - 1)
-        self.cells = nn.ModuleList(FusedRecurrent(cell=cell, inputs=size, hidden_size=hidden_size) for size in sizes)
+        self.cells = nn.ModuleList(
+            FusedRecurrent(cell=cell, inputs=size, hidden_size=hidden_size, options=options) for size in sizes
+        )
         self.states = 2 if cell == "lstm" else 1
 
     def initial_state(self, batch: int) -> EncoderState:
-        """Returns zeros: h, and c for the LSTM, of each layer, each [B, d, D]."""
+        """Returns the cells' own: h, and c for the LSTM, of each layer, each [B, d, D]."""
         layers = zip(self.cells, (d for block in self.dilations for d in block), strict=True)
         return tuple(s[:, None].expand(-1, d, -1).contiguous() for cell, d in layers for s in _layer(cell).initial_state(batch))
 

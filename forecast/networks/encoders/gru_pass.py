@@ -18,6 +18,7 @@ _sigmoid_backward = torch.ops.aten.sigmoid_backward  # (g, s) -> g s (1 - s)
 _tanh_backward = torch.ops.aten.tanh_backward  # (g, t) -> g (1 - t^2)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # a compiled graph would unroll its loop
 def gru_pass(inputs: Tensor, before: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
     """Returns the hidden state after every step, [B, T, D].
 

@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.encoders.fused import CellName, FusedRecurrent
+from forecast.networks.encoders.fused import USUAL, CellName, CellOptions, FusedRecurrent
 from forecast.networks.interfaces import Encoder, EncoderState, Encoding
 from forecast.networks.timeline import gather_steps
 
@@ -16,8 +16,9 @@ from forecast.networks.timeline import gather_steps
 class StackedRecurrent(Encoder):
     """Layers l = 1...n: x_{l+1} = x_l + drop(rnn_l(norm(x_l))), the residual only for stacks deeper than two.
 
-    The dropout mask is drawn once for a segment and held over time (Gal & Ghahramani 2016). Residual connections between layers
-    follow Wu et al. (2016), "Google's Neural Machine Translation System", section 3.1.
+    The dropout mask is drawn once for a segment and held over time (Gal & Ghahramani 2016, "A theoretically grounded application of
+    dropout in recurrent neural networks"). Residual connections between layers follow Wu et al. (2016), "Google's Neural Machine
+    Translation System", section 3.1; layer norm is that of Ba, Kiros & Hinton (2016), on the inputs of each layer.
 
     Args:
         cell: Of all layers.
@@ -25,16 +26,23 @@ class StackedRecurrent(Encoder):
         hidden_size: D.
         layers: n, 1 to 8.
         dropout: Share of the hidden units of each layer that a segment goes without.
+        residual, layer_norm: False leaves them out.
+        options: Of every layer's cell.
     """
 
     causal = True
 
-    def __init__(self, *, cell: CellName, inputs: int, hidden_size: int, layers: int, dropout: float) -> None:
+    def __init__(
+        self, *, cell: CellName, inputs: int, hidden_size: int, layers: int, dropout: float, residual: bool = True,
+        layer_norm: bool = True, options: CellOptions = USUAL,
+    ) -> None:  # fmt: skip
         super().__init__()
         sizes = [inputs] + [hidden_size] * (layers - 1)
-        self.width, self.dropout, self.residual = hidden_size, dropout, layers > 2
-        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in sizes)
-        self.cells = nn.ModuleList(FusedRecurrent(cell=cell, inputs=size, hidden_size=hidden_size) for size in sizes)
+        self.width, self.dropout, self.residual = hidden_size, dropout, residual and layers > 2
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if layer_norm else nn.Identity() for size in sizes)
+        self.cells = nn.ModuleList(
+            FusedRecurrent(cell=cell, inputs=size, hidden_size=hidden_size, options=options) for size in sizes
+        )
 
     def initial_state(self, batch: int) -> EncoderState:
         """Returns the states of all layers, one after the other, each [B, D]."""

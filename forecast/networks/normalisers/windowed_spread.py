@@ -64,7 +64,7 @@ class WindowedSpread(Normaliser):
 
     def _last(self, values: Tensor, seen: Tensor, steps: int) -> Tensor:
         """The last observed value that the lead still holds; 0 where there is none."""
-        place = torch.where(seen, torch.arange(values.shape[1]), 0).cummax(dim=1).values
+        place = torch.where(seen, torch.arange(values.shape[1], device=values.device), 0).cummax(dim=1).values
         return values.gather(1, place)[:, -steps:]
 
     def _expanding(self, absolute: Tensor, seen: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:

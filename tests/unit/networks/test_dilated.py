@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from forecast.networks.encoders.dilated import DilatedCell, DilatedRecurrent, default_dilations
+from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
+from forecast.networks.encoders.fused import CellName
 from forecast.networks.interfaces import EncoderState
 
 WIDTH, STEPS, ROWS = 5, 23, 3
@@ -16,7 +17,7 @@ BLOCKS = ((1, 3), (4, 30))
 every_cell = pytest.mark.parametrize("cell", ["lstm", "gru"])
 
 
-def _stack(cell: DilatedCell) -> tuple[DilatedRecurrent, Tensor]:
+def _stack(cell: CellName) -> tuple[DilatedRecurrent, Tensor]:
     torch.manual_seed(0)
     return DilatedRecurrent(cell=cell, inputs=WIDTH, hidden_size=WIDTH, dilations=BLOCKS).eval(), torch.randn(ROWS, STEPS, WIDTH)
 
@@ -28,7 +29,7 @@ def _read(
     return encoding.summary, after
 
 
-def _one_step(kernel: nn.Module, cell: DilatedCell) -> nn.LSTMCell | nn.GRUCell:
+def _one_step(kernel: nn.Module, cell: CellName) -> nn.LSTMCell | nn.GRUCell:
     """The kernel's weights in torch's cell of one step."""
     single = nn.LSTMCell(WIDTH, WIDTH) if cell == "lstm" else nn.GRUCell(WIDTH, WIDTH)
     single.load_state_dict({name.removesuffix("_l0"): value for name, value in kernel.state_dict().items()})
@@ -36,7 +37,7 @@ def _one_step(kernel: nn.Module, cell: DilatedCell) -> nn.LSTMCell | nn.GRUCell:
 
 
 @every_cell
-def test_every_layer_reads_its_state_of_d_steps_before(cell: DilatedCell) -> None:
+def test_every_layer_reads_its_state_of_d_steps_before(cell: CellName) -> None:
     stack, x = _stack(cell)
     current, cells = x, iter(stack.cells)
     for number, block in enumerate(BLOCKS):
@@ -56,7 +57,7 @@ def test_every_layer_reads_its_state_of_d_steps_before(cell: DilatedCell) -> Non
 
 @every_cell
 @pytest.mark.parametrize("size", [1, 2, 7, 12])
-def test_pieces_with_the_carried_state_equal_one_pass(cell: DilatedCell, size: int) -> None:
+def test_pieces_with_the_carried_state_equal_one_pass(cell: CellName, size: int) -> None:
     stack, x = _stack(cell)
     whole, end = _read(stack, x)
     parts, state = [], None
@@ -70,7 +71,7 @@ def test_pieces_with_the_carried_state_equal_one_pass(cell: DilatedCell, size: i
 
 
 @every_cell
-def test_each_rows_state_is_that_of_its_own_last_step(cell: DilatedCell) -> None:
+def test_each_rows_state_is_that_of_its_own_last_step(cell: CellName) -> None:
     stack, x = _stack(cell)
     _, warm = _read(stack, x + 1)
     lengths = torch.tensor([0, 5, STEPS])

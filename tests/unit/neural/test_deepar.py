@@ -17,6 +17,7 @@ from forecast.networks.autoregressive import AutoregressiveNetwork
 from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.networks.rollout import noise
+from forecast.networks.state import NetworkState
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.sample_paths import sample_paths
 from tests.unit.neural.worlds import HORIZON, future_of, quick, ragged_panel
@@ -188,13 +189,13 @@ def test_a_known_covariate_of_a_later_step_moves_the_forecasts_from_that_step_on
 
 def test_training_judges_every_step_and_validation_the_h_targets_after_each_cutoff(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Batch] = []
-    original = Network.loss
+    original = Network.loss_onwards
 
-    def seen(self: Network, batch: Batch) -> torch.Tensor:
+    def seen(self: Network, batch: Batch, before: NetworkState | None) -> tuple[torch.Tensor, NetworkState]:
         read.append(batch)
-        return original(self, batch)
+        return original(self, batch, before)
 
-    monkeypatch.setattr(Network, "loss", seen)
+    monkeypatch.setattr(Network, "loss_onwards", seen)
     forecaster, panel = quick("deepar", max_steps=1, validate_every=1), ragged_panel(series=6)
     forecaster.fit(panel)
     learned, judged = read[0], read[1]
