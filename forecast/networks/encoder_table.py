@@ -11,11 +11,13 @@ from typing import final
 
 from torch import nn
 
+from forecast.networks.encoders.bidirectional import BidirectionalRecurrent
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
 from forecast.networks.encoders.fused import CellName, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
 from forecast.networks.encoders.segments import SegmentRecurrent
 from forecast.networks.encoders.stacked import StackedRecurrent
+from forecast.networks.encoders.transformer import WindowTransformer
 from forecast.networks.interfaces import Encoder
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings, Sizes
 
@@ -70,6 +72,16 @@ def _segments(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     return SegmentRecurrent(kernel=kernel, lags=sizes.lags, patch=patch, context=sizes.context)
 
 
+def _bidirectional(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+    return BidirectionalRecurrent(cell=settings.cell, lags=sizes.lags, hidden_size=sizes.hidden_size, context=sizes.context,
+                                  seasons=sizes.seasons, dropout=settings.dropout)  # fmt: skip
+
+
+def _transformer(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+    return WindowTransformer(lags=sizes.lags, hidden_size=sizes.hidden_size, layers=settings.layers, context=sizes.context,
+                             seasons=sizes.seasons, dropout=settings.dropout)  # fmt: skip
+
+
 FAMILIES: Mapping[EncoderName, Family] = {
     "elman": Family(_fused("elman")),
     "lstm": Family(_fused("lstm")),
@@ -82,5 +94,8 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "mqrnn": Family(_fused("lstm"), ("context",)),
     "seq2seq": Family(_fused("lstm"), ("unrolled",)),
     "deepar": Family(_fused("lstm"), ("direct",)),
+    "bidirectional": Family(_bidirectional, ("direct", "context", "unrolled", "attention"), windowed=True),
+    "seq2seq_attention": Family(_bidirectional, ("attention",), windowed=True),
+    "transformer": Family(_transformer, ("direct", "context", "unrolled", "attention"), windowed=True),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

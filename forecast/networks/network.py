@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from forecast.networks.attention import Attention
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import (
     Batch,
@@ -86,6 +87,11 @@ class Network(ForecastingNetwork):
         total = sum(widths)
         self.register_buffer("covariate_loc", torch.zeros(total))
         self.register_buffer("covariate_scale", torch.ones(total))
+
+    @property
+    def attention(self) -> Attention | None:
+        """The decoder's; see `ForecastingNetwork.attention`."""
+        return self.decoder.attention
 
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""

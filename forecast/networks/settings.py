@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
+from forecast.networks.attention import AttentionKind
 from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
@@ -26,6 +27,9 @@ EncoderName = Literal[
     "mqrnn",
     "seq2seq",
     "deepar",
+    "bidirectional",
+    "seq2seq_attention",
+    "transformer",
 ]
 DecoderName = Literal[
     "direct",
@@ -33,6 +37,7 @@ DecoderName = Literal[
     "unrolled",
     "low_rank",
     "segments",
+    "attention",
 ]
 
 
@@ -61,16 +66,18 @@ class NetworkSettings:
     """Parts and sizes of a network.
 
     encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
-    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
-    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's
-    state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say
-    what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
-    week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
-    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
-    longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
-    for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
-    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
-    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` and `transformer` alone. dropout: Of the embedded
+    input and of the summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the
+    encoder's state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations:
+    they say what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its
+    day, week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
+    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which a decoder that feeds
+    its own forecasts back no longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for
+    `esrnn` and the windowed spread for all others. cell: Of `dilated`, `esrnn`, `bidirectional` and `seq2seq_attention` alone.
+    dilations: Of `dilated` and `esrnn` alone; None chooses them from the seasons. tau: See QuantileHead. wiggle: See
+    ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone. decoder: None is the
+    encoder's own; see `encoder_table` for those that an encoder can have. attention: How the decoder `attention` weighs the steps
+    of the window.
     """
 
     encoder: EncoderName = "gru"
@@ -93,3 +100,4 @@ class NetworkSettings:
     wiggle: float = 0.0
     samples: int = 100
     decoder: DecoderName | None = None
+    attention: AttentionKind = "additive"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
+from forecast.networks.attention import AttentionKind
 from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
@@ -30,6 +31,7 @@ def recurrent(
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
     normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
     wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None,
+    attention: AttentionKind = "additive",
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -51,7 +53,8 @@ def recurrent(
         network=NetworkSettings(
             encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
             forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
+            wiggle=wiggle, samples=samples, decoder=decoder, attention=attention,
+            dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
