@@ -12,7 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from forecast.networks.interfaces import Batch
 from forecast.networks.phases import phases
+
+STEPS_AT_ONCE = 1 << 18  # of all windows that are read together; with states 128 wide, 128 MB
 
 
 class LagWindow(NamedTuple):
@@ -51,3 +54,14 @@ class LagWindow(NamedTuple):
 def step_width(seasons: Sequence[int]) -> int:
     """Returns the width of one step of `LagWindow.as_steps`."""
     return 2 + 2 * len(seasons)
+
+
+def few_windows(batch: Batch, lags: int) -> list[Batch]:
+    """Returns the batch as batches of some of its origins each, so that the memory for windows of `lags` steps is bounded.
+
+    Where no origin is wanted at all there is one batch without origins.
+    """
+    if batch.wanted is not None and not batch.wanted.any():
+        return [batch._replace(origins=batch.origins[:, :0], wanted=batch.wanted[:, :0])]
+    at_once = max(STEPS_AT_ONCE // (len(batch.origins) * lags), 1)
+    return [batch._replace(origins=part, wanted=None) for part in batch.origins.split(at_once, dim=1)]

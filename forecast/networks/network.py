@@ -26,6 +26,7 @@ from forecast.networks.interfaces import (
     Prediction,
     Scales,
 )
+from forecast.networks.lag_window import few_windows
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths, Paths
 from forecast.networks.products import row_product
@@ -136,7 +137,11 @@ class Network(ForecastingNetwork):
 
     def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
-        given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
+        first, *others = [batch] if self.encoder.causal else few_windows(batch, self.lags)
+        given, _, _, encoder_after, statistics = self._read(first, encoder_state)
+        if others:
+            every = [given, *(self._read(part, encoder_state)[0] for part in others)]
+            given = HeadInput(*(torch.cat(tensors, dim=1) for tensors in zip(*every, strict=True)))
         lengths = torch.full((len(batch.y),), batch.steps) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead))
         return given, NetworkState(encoder_after, ring, self.normaliser.rewound(statistics, batch.steps - lengths))
