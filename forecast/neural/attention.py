@@ -92,7 +92,7 @@ def attention_weights(forecaster: NeuralForecaster, history: Panel, known_future
 
 def _table(history: Panel, weights: FloatArray) -> pd.DataFrame:
     """The weights [N, H, D], oldest step first, as a frame."""
-    horizon, window = weights.shape[1:]
+    window = weights.shape[2]
     seen = np.broadcast_to(_observed(history, window)[:, None], weights.shape)
     series, step, column = np.nonzero(seen)
     cutoff, lag, stamps = history.ends[series], window - 1 - column, history.frequency.stamps
@@ -104,4 +104,5 @@ def _observed(history: Panel, window: int) -> BoolArray:
     """Which of the last steps of each series were observed, oldest first. Shape [N, window]."""
     row = history.offsets[1:, None] - np.arange(window, 0, -1)
     inside: BoolArray = row >= history.offsets[:-1, None]
-    return inside & ~np.isnan(history.y[np.maximum(row, 0)])
+    seen: BoolArray = inside & ~np.isnan(history.y[np.maximum(row, 0)])
+    return seen

@@ -25,6 +25,9 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "mqrnn": (30.4, 25.7553),
     "seq2seq": (35.2832, 29.6233),
     "deepar": (31.9971, 30.2526),  # not rolled out it is the LSTM
+    "bidirectional": (35.1389, 29.1981),
+    "seq2seq_attention": (35.0782, 29.5322),
+    "transformer": (30.5075, 37.2787),
 }
 
 

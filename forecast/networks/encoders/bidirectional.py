@@ -37,7 +37,14 @@ class BidirectionalRecurrent(Encoder):
     carries = False
 
     def __init__(
-        self, *, cell: BidirectionalCell, lags: int, hidden_size: int, context: int, seasons: tuple[int, ...] = (), dropout: float = 0.0
+        self,
+        *,
+        cell: BidirectionalCell,
+        lags: int,
+        hidden_size: int,
+        context: int,
+        seasons: tuple[int, ...] = (),
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.lags, self.seasons, self.width = lags, seasons, 2 * hidden_size + context

@@ -60,7 +60,8 @@ class TransformerLayer(nn.Module):
     def _attended(self, x: Tensor, mask: Tensor) -> Tensor:
         """MultiHead(x, x, x), section 3.2.2: softmax(Q K' / sqrt(width of a head)) V of every head (1), joined."""
         split = self.queries_keys_values(x).unflatten(-1, (3, self.heads, -1)).transpose(1, 3)  # [N, heads, 3, M, width / heads]
-        read = scaled_dot_product_attention(*split.unbind(2), attn_mask=mask[:, None, None])
+        queries, keys, values = split.unbind(2)
+        read = scaled_dot_product_attention(queries, keys, values, attn_mask=mask[:, None, None])
         joined: Tensor = self.join(read.transpose(1, 2).flatten(2))
         return joined
 

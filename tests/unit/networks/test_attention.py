@@ -129,7 +129,9 @@ def test_the_weights_sum_to_1_and_nothing_of_them_lies_on_missing_steps(kind: st
 def test_a_window_without_any_value_is_read_as_nothing_and_gradients_stay_finite(kind: str) -> None:
     attention = _attention(kind)
     memory = torch.randn(2, LAGS, MEMORY, requires_grad=True)
-    read, weights = attention(torch.randn(2, attention.query), attention.keys(memory), memory, torch.tensor([[False]] * 2).expand(2, LAGS))
+    read, weights = attention(
+        torch.randn(2, attention.query), attention.keys(memory), memory, torch.tensor([[False]] * 2).expand(2, LAGS)
+    )
     assert (read == 0).all()
     assert (weights == 0).all()
     read.sum().backward()
@@ -139,7 +141,9 @@ def test_a_window_without_any_value_is_read_as_nothing_and_gradients_stay_finite
 
 @every_kind
 def test_an_untrained_decoder_follows_the_first_path(kind: str) -> None:
-    decoder = AttentionDecoder(attention=_attention(kind), summary=SUMMARY, horizon=HORIZON, outputs=OUTPUTS, known=KNOWN, first_path=1)
+    decoder = AttentionDecoder(
+        attention=_attention(kind), summary=SUMMARY, horizon=HORIZON, outputs=OUTPUTS, known=KNOWN, first_path=1
+    )
     expected = torch.zeros(OUTPUTS)
     expected[1] = 2.0
     raw = decoder(_encoding(), *_known())

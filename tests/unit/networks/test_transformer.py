@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from forecast.networks.encoders.transformer import TransformerLayer, WindowTransformer, default_heads, positions
@@ -44,7 +45,7 @@ def _norm(layer: nn.Module, x: Floats) -> Floats:
     return result
 
 
-def _attended(layer: TransformerLayer, x: Floats, mask: Floats) -> Floats:
+def _attended(layer: TransformerLayer, x: Floats, mask: NDArray[np.bool_]) -> Floats:
     """MultiHead(x, x, x) of one window [LAGS, WIDTH], head by head and step by step."""
     heads, size = layer.heads, WIDTH // layer.heads
     queries, keys, values = np.split(np.array([affine(layer.queries_keys_values, step) for step in x]), 3, axis=1)

@@ -19,7 +19,7 @@ from forecast.neural.presets import Preset, preset_of
 from forecast.neural.registry import NEURAL, recurrent
 from tests.unit.neural.worlds import HORIZON, LEVELS, quick, ragged_panel
 
-FAMILIES = ("linear", "mqrnn", "segrnn", "seq2seq")
+FAMILIES = ("linear", "mqrnn", "segrnn", "seq2seq", "bidirectional", "seq2seq_attention", "transformer")
 OVERRULED = [field for field in Preset.__dataclass_fields__ if field != "forced_share"]
 every_family = pytest.mark.parametrize("name", FAMILIES)
 
@@ -77,7 +77,7 @@ def test_the_linear_model_learns_in_every_form(settings: dict[str, object]) -> N
 
 @every_family
 def test_it_trains_in_mixed_precision(name: str) -> None:
-    forecaster = quick(name, precision="bf16-mixed", **({"forced_steps": 4} if name == "seq2seq" else {}))
+    forecaster = quick(name, precision="bf16-mixed", **({"forced_steps": 4} if name.startswith("seq2seq") else {}))
     forecaster.fit(ragged_panel())
     assert np.isfinite(forecaster.predict(ragged_panel()).quantiles).all()
 
