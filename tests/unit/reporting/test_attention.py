@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.core.arrays import FloatArray
 from forecast.core.errors import UsageError
 from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.panel import Panel
 from forecast.reporting.attention import attention_chart, attention_plot, lag_chart, write_attention
+from forecast.reporting.charts import Chart
 from tests.unit.evaluation.worlds import Repeat, panel_of
 from tests.unit.reporting.test_report import ATTACK, Page
 
@@ -32,7 +34,7 @@ def _world(name: str = "a") -> tuple[pd.DataFrame, Panel, ForecastFrame]:
     return pd.DataFrame(rows, columns=columns), panel, Repeat(HORIZON).predict(panel)
 
 
-def _heat() -> tuple[dict[str, object], np.ndarray]:
+def _heat() -> tuple[Chart, FloatArray]:
     chart = attention_chart(*_world(), "a")
     (heat,) = (trace for trace in chart["data"] if trace["type"] == "heatmap")
     return heat, np.array(heat["z"], dtype=float)
@@ -43,8 +45,8 @@ def test_every_weight_stands_in_the_row_of_its_step_and_the_column_of_its_time()
     heat, cells = _heat()
     assert heat["x"] == [f"2024-01-{day:02d}T00:00:00" for day in range(5, 11)]
     assert heat["y"] == [1, 2, 3]
-    for row in weights.itertuples():
-        assert cells[row.step - 1, WINDOW - 1 - row.lag] == row.weight
+    found = cells[weights["step"].to_numpy() - 1, WINDOW - 1 - weights["lag"].to_numpy()]
+    np.testing.assert_array_equal(found, weights["weight"])
 
 
 def test_a_step_that_was_not_observed_is_a_gap_of_its_own_width() -> None:
