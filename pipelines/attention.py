@@ -69,5 +69,5 @@ def attention(config: Config, unique_id: str | None = None, bundle: Path | None 
 def rows(shown: Shown) -> list[tuple[str, str]]:
     """Returns the distances with the largest weights, as a mean over the steps of the horizon."""
     weights = shown.weights
-    mean = weights["weight"].groupby(weights["step"] + weights["lag"]).sum() / weights["step"].nunique()
+    mean = weights["weight"].groupby(weights["step"] + weights["lag"]).mean()
     return [(str(distance), percent(weight, 1)) for distance, weight in mean.nlargest(ROWS_SHOWN).items()]

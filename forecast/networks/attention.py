@@ -69,6 +69,10 @@ class AdditiveAttention(Attention):
         self.of_query = nn.Linear(query, width)
         self.of_memory = nn.Linear(memory, width, bias=False)
         self.score = nn.Linear(width, 1, bias=False)
+        # Where tanh is all but linear, query and memory add up and the query cancels in the softmax: begin where it bends.
+        nn.init.normal_(self.score.weight)
+        for layer in (self.of_query, self.of_memory):
+            nn.init.normal_(layer.weight, std=0.5)
 
     def keys(self, memory: Tensor) -> Tensor:
         """Returns U h_j. Shape [N, M, width]."""

@@ -53,11 +53,12 @@ def _segments(encoder: Encoder, settings: NetworkSettings, sizes: Sizes) -> Deco
 
 
 def _attention(encoder: Encoder, settings: NetworkSettings, sizes: Sizes) -> Decoder:
-    """The dot product asks for states as wide as the memory, which is the summary without the context."""
-    memory = encoder.width - sizes.context
+    """The dot product asks for states as wide as the memory, which is the summary without the context; both have phases beside them."""
+    phases = 2 * len(sizes.seasons)
+    memory = encoder.width - sizes.context + phases
     attention: Attention = DotAttention(memory=memory)
     if settings.attention == "additive":
-        attention = AdditiveAttention(query=sizes.hidden_size, memory=memory, width=max(sizes.hidden_size // 2, 1))
+        attention = AdditiveAttention(query=sizes.hidden_size + phases, memory=memory, width=max(sizes.hidden_size // 2, 1))
     return AttentionDecoder(attention=attention, summary=encoder.width, horizon=sizes.horizon, outputs=sizes.outputs,
                             known=sizes.known, seasons=sizes.seasons, forced_steps=settings.forced_steps,
                             first_path=sizes.first_path)  # fmt: skip

@@ -48,7 +48,7 @@ DECODER_PRESETS: Mapping[DecoderName, Preset] = {
     "unrolled": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
     "low_rank": Preset(dropout=0.0, stride=16, mixer=0),
     "segments": Preset(stride=16, mixer=0),
-    "attention": Preset(hidden_size=64, forced_share=0.6, learning_rate=6e-3, stride=64, mixer=0),
+    "attention": Preset(hidden_size=64, forced_share=0.6, learning_rate=6e-3, stride=64),
 }
 # What an encoder asks for in addition.
 _ENCODERS: Mapping[EncoderName, Mapping[str, Any]] = {

@@ -44,23 +44,27 @@ def attention_chart(weights: pd.DataFrame, panel: Panel, frame: ForecastFrame, u
     above = [{**trace, "yaxis": "y2", "showlegend": False} for trace in fan["data"]]
     steps = own.drop_duplicates("step")
     dots = {"type": "scatter", "mode": "markers", "x": texts(steps["ds"].to_numpy()), "y": steps["step"].tolist(), "hoverinfo": "skip",
-            "marker": {"size": 5, "color": "@baseline"}, "showlegend": False}  # fmt: skip
+            "marker": {"size": 5, "color": "@baseline"}, "showlegend": False, "cliponaxis": False}  # fmt: skip
     edge = {**fan["layout"]["shapes"][0], "line": {"color": "@muted", "width": 1, "dash": "dot"}}
     axis = {"gridcolor": "@line", "zeroline": False, "tickfont": {"color": "@muted", "size": 11.5}, "fixedrange": True}
+    every = max(len(steps) // 6, 1)
     layout = {
         "shapes": [edge], "showlegend": False, "hovermode": "closest", "margin": {"t": 8, "b": 40, "l": 64, "r": 8},
         "xaxis": {"anchor": "y", "range": [heat["x"][0], texts(drawn.stamps)[-1]], "showgrid": False},
-        "yaxis": {"domain": [0, 0.62], "title": {"text": "Step of the horizon"}, "range": [len(steps) + 0.5, 0.5], "showgrid": False},
+        "yaxis": {"domain": [0, 0.62], "title": {"text": "Step of the horizon"}, "tick0": 1, "dtick": every, "range": [len(steps) + 0.5, 0.5], "showgrid": False},
         "yaxis2": {**axis, "domain": [0.68, 1], "nticks": 4},
     }  # fmt: skip
     return {"data": [*above, heat, dots], "layout": layout}
 
 
 def lag_chart(weights: pd.DataFrame, unique_id: str) -> Chart:
-    """Returns the mean weight of each distance between a step and what it looks at, as bars; arguments as in `attention_chart`."""
+    """Returns the weight of each distance between a step and what it looks at, as bars; arguments as in `attention_chart`.
+
+    It is the mean over the steps of the horizon that can look so far.
+    """
     own = _of_series(weights, unique_id)
     distance = own["step"] + own["lag"]
-    mean = own["weight"].groupby(distance).sum() / own["step"].nunique()
+    mean = own["weight"].groupby(distance).mean()
     bars = {"type": "bar", "x": mean.index.tolist(), "y": _rounded(mean.to_numpy()), "marker": {"color": "@champion/0.85"},
             "hovertemplate": "%{x} steps before: %{y:.2%}<extra></extra>"}  # fmt: skip
     axis = {"title": {"text": "Steps between the forecast step and the attended step"}, "rangemode": "tozero"}
@@ -84,7 +88,7 @@ def write_attention(path: Path, weights: pd.DataFrame, panel: Panel, frame: Fore
     figures = {"weights": attention_chart(weights, panel, frame, unique_id), "lags": lag_chart(weights, unique_id)}
     own = _of_series(weights, unique_id)
     window = int(own["lag"].max()) + 1
-    facts = {"Model": frame.model, "Cutoff": texts(own["cutoff"].to_numpy()[:1])[0], "Horizon": f"{frame.horizon} steps",
+    facts = {"Model": frame.model, "Cutoff": str(texts(own["cutoff"].to_numpy()[:1])[0]).removesuffix("T00:00:00"), "Horizon": f"{frame.horizon} steps",
              "Window": f"{window} steps, {own['lag'].nunique()} observed"}  # fmt: skip
     page = environment("attention.jinja").get_template("attention.jinja")
     values: dict[str, Any] = {"title": f"What the forecast of {unique_id} looks at", "facts": facts, "light": LIGHT, "dark": DARK}

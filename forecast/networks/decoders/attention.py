@@ -27,10 +27,11 @@ class AttentionDecoder(Decoder):
 
     Bahdanau et al., section 3.1: c_k is read with s_{k-1}, then s_k = GRU([y_{k-1}, x_k, c_k], s_{k-1}). Luong et al., section 3:
     s_k = GRU([y_{k-1}, x_k], s_{k-1}), then c_k is read with s_k. In both s_0 = tanh(W summary) and raw_k = V tanh(W [c_k; s_k]). x_k
-    are the known covariates and the phases of step k; y_{k-1} is what `UnrolledDecoder` hears. V starts at zero.
+    are the known covariates and the phases of step k; y_{k-1} is what `UnrolledDecoder` hears. Query and memory stand
+    beside the phases of their steps, so that a phase can be looked for by name. V starts at zero.
 
     Args:
-        attention: How the memory [B, O, M, D] is read; its queries are the states.
+        attention: How the memory with its phases [B, O, M, D + 2 * seasons] is read; its queries are the states with theirs.
         summary: Width of the encoding's summary.
         horizon: H.
         outputs: R + P, numbers per step.
@@ -49,8 +50,8 @@ class AttentionDecoder(Decoder):
         forced_steps: int = 0, first_path: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.attend, self.horizon, self.forced_steps = attention, horizon, forced_steps
-        hidden = attention.query
+        self.attend, self.horizon, self.seasons, self.forced_steps = attention, horizon, seasons, forced_steps
+        hidden = attention.query - 2 * len(seasons)
         self.known = nn.Linear(known, EMBEDDING) if known else None
         self.start = nn.Linear(summary, hidden)
         beside = (EMBEDDING if known else 0) + 2 * len(seasons) + (0 if attention.follows else attention.memory)
@@ -82,13 +83,14 @@ class AttentionDecoder(Decoder):
     def _walk(self, encoding: Encoding, ahead: Tensor, feedback: Feedback, share: float) -> Tensor:
         """raw [B * O, H, R + P] step by step: every step hears the centre of the one before or, by chance, the true value."""
         assert encoding.memory_mask is not None  # windows say what they have seen
-        memory, mask = encoding.memory.flatten(0, 1), encoding.memory_mask.flatten(0, 1)
+        memory, mask = self._placed(encoding.memory).flatten(0, 1), encoding.memory_mask.flatten(0, 1)
         naive, blocked = feedback.naive.flatten(0, 1), feedback.blocked.flatten(0, 1)[:, 0]
         true = true_values(feedback) if share > 0 else None
         state, keys = torch.tanh(self.start(encoding.summary)).flatten(0, 1), self.attend.keys(memory)
         before, every = naive[:, 0, 0], []
         for step in range(self.horizon):
-            state, read = self._step(torch.cat([compressed(before)[:, None], ahead[:, step]], dim=-1), state, keys, memory, mask)
+            heard = torch.cat([compressed(before)[:, None], ahead[:, step]], dim=-1)
+            state, read = self._step(heard, state, self.places[step], keys, memory, mask)
             joined = torch.tanh(self.join(torch.cat([read, state], dim=-1)))  # Luong et al. (5)
             every.append(self.out(joined))
             before = mixed(every[-1], naive[:, step].to(every[-1].dtype), blocked)
@@ -97,10 +99,19 @@ class AttentionDecoder(Decoder):
                 before = torch.where(chosen, true[:, step].to(before.dtype), before)
         return torch.stack(every, dim=1)
 
-    def _step(self, heard: Tensor, state: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def _placed(self, memory: Tensor) -> Tensor:
+        """The memory with the phases of its steps beside it: [B, O, M, D] -> [B, O, M, D + 2 * seasons]."""
+        places = phases(torch.arange(1 - memory.shape[2], 1), self.seasons).to(memory)
+        return torch.cat([memory, places.expand(*memory.shape[:2], -1, -1)], dim=-1)
+
+    def _step(
+        self, heard: Tensor, state: Tensor, place: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The next state [N, hidden] and what it read [N, D]."""
         if self.attend.follows:
             state = self.kernel(heard, state)
-            return state, self.attend(state, keys, memory, mask)[0]  # Luong et al., section 3.1
-        read, _ = self.attend(state, keys, memory, mask)  # Bahdanau et al. (5)
-        return self.kernel(torch.cat([heard, read], dim=-1), state), read  # A.2.2
+        query = torch.cat([state, place.expand(len(state), -1)], dim=-1)
+        read, _ = self.attend(query, keys, memory, mask)  # Bahdanau et al. (5), Luong et al., section 3.1
+        if not self.attend.follows:
+            state = self.kernel(torch.cat([heard, read], dim=-1), state)  # Bahdanau et al., A.2.2
+        return state, read

@@ -39,7 +39,8 @@ def _seed() -> None:
 
 
 def _attention(kind: str) -> Attention:
-    return DotAttention(memory=MEMORY) if kind == "dot" else AdditiveAttention(query=4, memory=MEMORY, width=3)
+    width = MEMORY + 2 * len(SEASONS)
+    return DotAttention(memory=width) if kind == "dot" else AdditiveAttention(query=width - 2, memory=width, width=3)
 
 
 def _decoder(kind: str, forced_steps: int = 0) -> AttentionDecoder:
@@ -65,7 +66,7 @@ def _known() -> tuple[Tensor, Tensor]:
 
 
 def _read(attention: nn.Module, query: Floats, memory: Floats, mask: Floats) -> Floats:
-    """c of one query over one window [LAGS, MEMORY]."""
+    """c of one query over one window, states and phases."""
     scores = []
     for h in memory:
         if isinstance(attention, AdditiveAttention):
@@ -77,6 +78,12 @@ def _read(attention: nn.Module, query: Floats, memory: Floats, mask: Floats) -> 
     weights = raised / raised.sum() if mask.any() else raised
     read: Floats = weights @ memory
     return read
+
+
+def _placed(memory: Floats) -> Floats:
+    """The states of a window with the phases of their steps, counted from the origin."""
+    phases = [[f(2 * np.pi * (t + 1 - LAGS) / season) for season in SEASONS for f in (np.sin, np.cos)] for t in range(LAGS)]
+    return np.concatenate([memory, np.array(phases)], axis=1)
 
 
 @every_kind
@@ -91,18 +98,18 @@ def test_every_step_reads_what_its_state_asks_for(kind: str, hears: str) -> None
     assert raw.shape == (BATCH, ORIGINS, HORIZON, OUTPUTS)
     assert decoder.known is not None
     for b, o in np.ndindex(BATCH, ORIGINS):
-        naive, window = numbers(feedback.naive[b, o]), (numbers(encoding.memory[b, o]), mask[b, o].numpy())
+        naive, window = numbers(feedback.naive[b, o]), (_placed(numbers(encoding.memory[b, o])), mask[b, o].numpy())
         state, heard = np.tanh(affine(decoder.start, numbers(encoding.summary[b, o]))), naive[0, 0]
         for h in range(HORIZON):
             before = affine(decoder.known, numbers(known[b, origins[b, o] + 1 + h]))
             phases = [f(2 * np.pi * (h + 1) / season) for season in SEASONS for f in (np.sin, np.cos)]
             x = np.array([np.sign(heard) * np.log1p(abs(heard)), *(before / (1 + np.exp(-before))), *phases])
             if kind == "additive":
-                read = _read(decoder.attention, state, *window)
+                read = _read(decoder.attention, np.array([*state, *phases]), *window)
                 state, _ = cell_step(decoder.kernel, "", np.concatenate([x, read]), (state, state))
             else:
                 state, _ = cell_step(decoder.kernel, "", x, (state, state))
-                read = _read(decoder.attention, state, *window)
+                read = _read(decoder.attention, np.array([*state, *phases]), *window)
             found = affine(decoder.out, np.tanh(affine(decoder.join, np.concatenate([read, state]))))
             assert_close(raw[b, o, h], found)
             weights = np.exp(found[:PATHS]) * ~feedback.blocked[b, o, 0].numpy()
@@ -128,7 +135,7 @@ def test_the_weights_sum_to_1_and_nothing_of_them_lies_on_missing_steps(kind: st
 @every_kind
 def test_a_window_without_any_value_is_read_as_nothing_and_gradients_stay_finite(kind: str) -> None:
     attention = _attention(kind)
-    memory = torch.randn(2, LAGS, MEMORY, requires_grad=True)
+    memory = torch.randn(2, LAGS, attention.memory, requires_grad=True)
     read, weights = attention(
         torch.randn(2, attention.query), attention.keys(memory), memory, torch.tensor([[False]] * 2).expand(2, LAGS)
     )
@@ -142,7 +149,7 @@ def test_a_window_without_any_value_is_read_as_nothing_and_gradients_stay_finite
 @every_kind
 def test_an_untrained_decoder_follows_the_first_path(kind: str) -> None:
     decoder = AttentionDecoder(
-        attention=_attention(kind), summary=SUMMARY, horizon=HORIZON, outputs=OUTPUTS, known=KNOWN, first_path=1
+        attention=_attention(kind), summary=SUMMARY, horizon=HORIZON, outputs=OUTPUTS, known=KNOWN, seasons=SEASONS, first_path=1
     )
     expected = torch.zeros(OUTPUTS)
     expected[1] = 2.0
