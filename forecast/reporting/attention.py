@@ -51,7 +51,8 @@ def attention_chart(weights: pd.DataFrame, panel: Panel, frame: ForecastFrame, u
     layout = {
         "shapes": [edge], "showlegend": False, "hovermode": "closest", "margin": {"t": 8, "b": 40, "l": 64, "r": 8},
         "xaxis": {"anchor": "y", "range": [heat["x"][0], texts(drawn.stamps)[-1]], "showgrid": False},
-        "yaxis": {"domain": [0, 0.62], "title": {"text": "Step of the horizon"}, "tick0": 1, "dtick": every, "range": [len(steps) + 0.5, 0.5], "showgrid": False},
+        "yaxis": {"domain": [0, 0.62], "title": {"text": "Step of the horizon"}, "tick0": 1, "dtick": every, "showgrid": False,
+                  "range": [len(steps) + 0.5, 0.5]},
         "yaxis2": {**axis, "domain": [0.68, 1], "nticks": 4},
     }  # fmt: skip
     return {"data": [*above, heat, dots], "layout": layout}
