@@ -142,6 +142,21 @@ def probe(
 
 
 @app.command()
+def attention(
+    config: ConfigFile,
+    series: Annotated[str | None, typer.Option(help="The series to look at; the first of the panel by default.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of the trained model; by default where `forecast train` left it.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Show which past steps the forecast of a series looks at, as a page and a table."""
+    from pipelines import verbs
+
+    verbs.attention(config, overrides or [], series, bundle)
+
+
+@app.command()
 def doctor(
     uri: Annotated[str, typer.Option(help="Tracking store to reach.")] = "mlruns",
     output: Annotated[Path, typer.Option(help="Where outputs would go.")] = Path(),

@@ -130,6 +130,17 @@ def score(file: Path, overrides: Sequence[str], run_date: date | None) -> None:
     console.table("Published" if report.published else "Published before, nothing to do", ["what", "found"], rows)
 
 
+def attention(file: Path, overrides: Sequence[str], series: str | None, bundle: Path | None) -> None:
+    """`forecast attention`."""
+    _prepare()
+    from pipelines import attention as job
+
+    console, config = Console("attention"), read_config(file, overrides)
+    shown = job.attention(config, series, bundle)
+    console.table(f"What the forecast of {shown.unique_id} looks at", ["steps before", "weight"], job.rows(shown))
+    console.result(f"page {shown.page}; table {shown.table}")
+
+
 def config_schema() -> None:
     """`forecast config schema`."""
     from forecast.config.show import json_schema

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from forecast.networks.attention import AdditiveAttention, Attention, DotAttention
+from forecast.networks.decoders.attention import AttentionDecoder
 from forecast.networks.decoders.context import ContextDecoder
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.decoders.low_rank import LowRankDecoder
@@ -50,10 +52,23 @@ def _segments(encoder: Encoder, settings: NetworkSettings, sizes: Sizes) -> Deco
                           known=sizes.known, dropout=settings.dropout, first_path=sizes.first_path)  # fmt: skip
 
 
+def _attention(encoder: Encoder, settings: NetworkSettings, sizes: Sizes) -> Decoder:
+    """The dot product asks for states as wide as the memory, which is the summary without the context; both have phases beside them."""
+    phases = 2 * len(sizes.seasons)
+    memory = encoder.width - sizes.context + phases
+    attention: Attention = DotAttention(memory=memory)
+    if settings.attention == "additive":
+        attention = AdditiveAttention(query=sizes.hidden_size + phases, memory=memory, width=max(sizes.hidden_size // 2, 1))
+    return AttentionDecoder(attention=attention, summary=encoder.width, horizon=sizes.horizon, outputs=sizes.outputs,
+                            known=sizes.known, seasons=sizes.seasons, forced_steps=settings.forced_steps,
+                            first_path=sizes.first_path)  # fmt: skip
+
+
 DECODERS: Mapping[DecoderName, Builder] = {
     "direct": _direct,
     "context": _context,
     "unrolled": _unrolled,
     "low_rank": _low_rank,
     "segments": _segments,
+    "attention": _attention,
 }

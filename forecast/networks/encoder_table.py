@@ -11,6 +11,8 @@ from typing import final
 
 from torch import nn
 
+from forecast.core.errors import ModelError
+from forecast.networks.encoders.bidirectional import BidirectionalRecurrent
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
 from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
@@ -20,6 +22,7 @@ from forecast.networks.encoders.min_lstm import MinLstm
 from forecast.networks.encoders.s4d import S4d
 from forecast.networks.encoders.segments import SegmentRecurrent
 from forecast.networks.encoders.stacked import StackedRecurrent
+from forecast.networks.encoders.transformer import WindowTransformer
 from forecast.networks.interfaces import Encoder
 from forecast.networks.residual_stack import ResidualStack, SequenceLayer
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings, Sizes
@@ -94,6 +97,18 @@ def _segments(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     return SegmentRecurrent(kernel=kernel, lags=sizes.lags, patch=patch, context=sizes.context)
 
 
+def _bidirectional(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+    if settings.cell == "elman":
+        raise ModelError("a window is read forward and backward by lstm or gru, found cell 'elman'; take one of the two")
+    return BidirectionalRecurrent(cell=settings.cell or "lstm", lags=sizes.lags, hidden_size=sizes.hidden_size, context=sizes.context,
+                                  seasons=sizes.seasons, dropout=settings.dropout)  # fmt: skip
+
+
+def _transformer(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+    return WindowTransformer(lags=sizes.lags, hidden_size=sizes.hidden_size, layers=settings.layers, context=sizes.context,
+                             seasons=sizes.seasons, dropout=settings.dropout)  # fmt: skip
+
+
 FAMILIES: Mapping[EncoderName, Family] = {
     "elman": Family(_fused("elman"), cells=True),
     "lstm": Family(_fused("lstm"), cells=True),
@@ -110,5 +125,8 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "min_lstm": Family(_blocks(lambda size: MinLstm(hidden_size=size))),
     "s4d": Family(_blocks(lambda size: S4d(hidden_size=size))),
     "mamba": Family(_blocks(lambda size: Mamba(hidden_size=size))),
+    "bidirectional": Family(_bidirectional, ("direct", "context", "unrolled", "attention"), windowed=True),
+    "seq2seq_attention": Family(_bidirectional, ("attention",), windowed=True),
+    "transformer": Family(_transformer, ("direct", "context", "unrolled", "attention"), windowed=True),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

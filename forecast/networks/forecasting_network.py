@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
+from forecast.networks.attention import Attention
 from forecast.networks.interfaces import Batch, EncoderState, Prediction
 from forecast.networks.state import NetworkState
 
@@ -21,6 +22,11 @@ class ForecastingNetwork(nn.Module, ABC):
     lead: int
     horizon: int
     calendar: tuple[str, ...]
+
+    @property
+    def attention(self) -> Attention | None:
+        """What weighs the steps of the window at every step of the horizon; None where nothing does."""
+        return None
 
     @abstractmethod
     def initial_state(self, batch: int) -> NetworkState:

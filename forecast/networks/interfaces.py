@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
+from forecast.networks.attention import Attention
 from forecast.networks.timeline import gather_steps
 
 if TYPE_CHECKING:
@@ -178,10 +179,12 @@ class Encoder(nn.Module, ABC):
     causal: step t depends on inputs <= t alone, and T steps at once equal T single steps with the carried state. An encoder that is
         not causal is windowed: it is handed the raw inputs of the origins [B, O, C], see `LagWindow`, reads each of them on its own
         and carries no state.
+    carries: whether its reading can be carried on from one observation to the next; a reading of the whole window cannot.
     width: D of the summary.
     """
 
     causal: ClassVar[bool]
+    carries: ClassVar[bool] = True
     width: int
 
     @abstractmethod
@@ -209,6 +212,11 @@ class Decoder(nn.Module, ABC):
     """
 
     feeds_back: ClassVar[bool] = False
+
+    @property
+    def attention(self) -> Attention | None:
+        """What weighs the steps of the memory at every step of the horizon; None in a decoder that weighs none."""
+        return None
 
     @abstractmethod
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:

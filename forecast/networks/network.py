@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from forecast.networks.attention import Attention
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import (
     Batch,
@@ -25,6 +26,7 @@ from forecast.networks.interfaces import (
     Prediction,
     Scales,
 )
+from forecast.networks.lag_window import few_windows
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths, Paths
 from forecast.networks.products import row_product
@@ -89,6 +91,11 @@ class Network(ForecastingNetwork):
         self.register_buffer("covariate_loc", torch.zeros(total))
         self.register_buffer("covariate_scale", torch.ones(total))
 
+    @property
+    def attention(self) -> Attention | None:
+        """The decoder's; see `ForecastingNetwork.attention`."""
+        return self.decoder.attention
+
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
         device = self.covariate_loc.device
@@ -140,7 +147,11 @@ class Network(ForecastingNetwork):
 
     def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
-        given, _, _, encoder_after, statistics = self._read(batch, encoder_state)
+        first, *others = [batch] if self.encoder.causal else few_windows(batch, self.lags)
+        given, _, _, encoder_after, statistics = self._read(first, encoder_state)
+        if others:
+            every = [given, *(self._read(part, encoder_state)[0] for part in others)]
+            given = HeadInput(*(torch.cat(tensors, dim=1) for tensors in zip(*every, strict=True)))
         device = batch.y.device
         lengths = torch.full((len(batch.y),), batch.steps, device=device) if batch.lengths is None else batch.lengths
         ring = batch.y.gather(1, lengths[:, None] + torch.arange(self.lead, device=device))

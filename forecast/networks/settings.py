@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, final
 
+from forecast.networks.attention import AttentionKind
 from forecast.networks.encoders.dilated import Dilations
 from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
@@ -31,6 +32,9 @@ EncoderName = Literal[
     "min_lstm",
     "s4d",
     "mamba",
+    "bidirectional",
+    "seq2seq_attention",
+    "transformer",
 ]
 DecoderName = Literal[
     "direct",
@@ -38,6 +42,7 @@ DecoderName = Literal[
     "unrolled",
     "low_rank",
     "segments",
+    "attention",
 ]
 
 
@@ -65,30 +70,29 @@ class Sizes(NamedTuple):
 class NetworkSettings:
     """Parts and sizes of a network.
 
-    encoder, head: Names. lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
-    hidden_size: Of the embedded input and of every layer. layers: Of `stacked`, and blocks of `min_gru`, `min_lstm`, `s4d` and
-    `mamba`. dropout: Of the embedded input and of the summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0
-    for none. carry: False puts the encoder's state to zero before every step, so that a step sees its own input alone. `lags=1` and
-    `carry=False` are ablations: they say what the lag vector and the recurrence are worth. calendar: Whether the network is told
-    where each step stands in its day, week, month and year, as far as the training panel passes through them repeatedly.
-    linear_kind: Of `linear` alone. patch: Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training
-    steps after which `seq2seq` no longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for
-    `esrnn` and the windowed spread for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from
-    the seasons. tau: See QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples:
-    Paths of `deepar` alone. decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
-    hidden_size: Of the embedded input and of every layer. layers: Of `stacked` alone. dropout: Of the embedded input and of the
-    summary. loss_weight: See `Network`. mixer: Hidden width of the LocalMixer; 0 for none. carry: False puts the encoder's
-    state to zero before every step, so that a step sees its own input alone. `lags=1` and `carry=False` are ablations: they say
-    what the lag vector and the recurrence are worth. calendar: Whether the network is told where each step stands in its day,
-    week, month and year, as far as the training panel passes through them repeatedly. linear_kind: Of `linear` alone. patch:
-    Steps of a segment of `segrnn`; None chooses it from the season. forced_steps: Training steps after which `seq2seq` no
-    longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
-    for all others. cell: Of `stacked` (None: gru), `dilated` and `esrnn` (None: lstm). dilations: Of the last two; None chooses
-    them from the seasons. tau: See
-    QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
-    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have. initial_state, recurrent_weights,
-    activation, forget_bias, peepholes: See CellOptions. residual, layer_norm: Of `stacked` alone. input_noise: Deviation of the noise
-    on the lag vectors while the network learns, scaled units.
+    encoder, head: Names.
+    lags: Length of the lag vector; None chooses it from the seasons, 1 leaves a step its own value alone.
+    hidden_size: Of the embedded input and of every layer.
+    layers: Of `stacked` and `transformer`, and blocks of `min_gru`, `min_lstm`, `s4d` and `mamba`.
+    dropout: Of the embedded input and of the summary.
+    loss_weight: See `Network`.
+    mixer: Hidden width of the LocalMixer; 0 for none.
+    carry: False puts the encoder's state to zero before every step, so that a step sees its own input alone. `lags=1` and
+        `carry=False` are ablations: they say what the lag vector and the recurrence are worth.
+    calendar: Whether the network is told where each step stands in its day, week, month and year, as far as the training panel
+        passes through them repeatedly.
+    linear_kind: Of `linear`. patch: Steps of a segment of `segrnn`; None chooses it from the season.
+    forced_steps: Training steps after which a decoder that feeds its own forecasts back no longer hears true values, see
+        `UnrolledDecoder`.
+    normaliser: None is exponential smoothing for `esrnn` and the windowed spread for all others.
+    cell: Of `stacked` (None: gru), `dilated`, `esrnn`, `bidirectional` and `seq2seq_attention` (None: lstm).
+    dilations: Of `dilated` and `esrnn`; None chooses them from the seasons.
+    tau: See QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False.
+    samples: Paths of `deepar`.
+    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    attention: How the decoder `attention` weighs the steps of the window.
+    initial_state, recurrent_weights, activation, forget_bias, peepholes: See CellOptions. residual, layer_norm: Of `stacked`.
+    input_noise: Deviation of the noise on the lag vectors while the network learns, scaled units.
     """
 
     encoder: EncoderName = "gru"
@@ -119,3 +123,4 @@ class NetworkSettings:
     residual: bool = True
     layer_norm: bool = True
     input_noise: float = 0.0
+    attention: AttentionKind = "additive"

@@ -48,6 +48,7 @@ DECODER_PRESETS: Mapping[DecoderName, Preset] = {
     "unrolled": Preset(forced_share=0.6, learning_rate=6e-3, stride=24, mixer=0),
     "low_rank": Preset(dropout=0.0, stride=16, mixer=0),
     "segments": Preset(stride=16, mixer=0),
+    "attention": Preset(hidden_size=64, forced_share=0.6, learning_rate=6e-3, stride=64),
 }
 # What an encoder asks for in addition.
 _ENCODERS: Mapping[EncoderName, Mapping[str, Any]] = {
@@ -55,6 +56,9 @@ _ENCODERS: Mapping[EncoderName, Mapping[str, Any]] = {
     "dilated": {"hidden_size": 40},
     "esrnn": {"hidden_size": 40},
     "deepar": {"head": "likelihood"},
+    # Every origin costs a window of single steps: few of them, and narrow layers.
+    "bidirectional": {"hidden_size": 64, "stride": 48},
+    "transformer": {"hidden_size": 64, "stride": 64},
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from forecast.core.forecaster import DEFAULT_LEVELS, MetricSink
+from forecast.networks.attention import AttentionKind
 from forecast.networks.encoders.dilated import Dilations
 from forecast.networks.encoders.fused import Activation, CellName, InitialState, RecurrentWeights
 from forecast.networks.encoders.linear_window import LinearKind
@@ -36,6 +37,7 @@ def recurrent(
     forget_bias: float = 1.0, peepholes: bool = False, residual: bool = True, layer_norm: bool = True, input_noise: float = 0.0,
     clip_value: float = 0.0, truncate_after: int = 0, patience: int = 0, average_last: int = 0, compile: bool = False,
     device: DeviceName = "auto",
+    attention: AttentionKind = "additive",
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 

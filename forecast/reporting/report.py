@@ -6,18 +6,13 @@ no clock here and no random name. This module must not run a model, nor compute 
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import pandas as pd
-from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
 
 from forecast.core.errors import UsageError
 from forecast.core.panel import Panel
@@ -26,10 +21,9 @@ from forecast.evaluation.leaderboard import BASELINE, leaderboard
 from forecast.evaluation.metrics import METRICS
 from forecast.reporting import charts, tables
 from forecast.reporting.fans import fan_of, telling_series
+from forecast.reporting.page import environment, plotly_script, script_json, write_page
 from forecast.reporting.palette import DARK, LIGHT
 from forecast.reporting.wording import number, percent
-
-_PARTS = ("report.jinja", "style.jinja", "script.jinja")
 
 
 @final
@@ -64,11 +58,7 @@ def write_report(
         UsageError: no model has scores, the champion is not among those that have, or evaluations that cannot be compared.
     """
     page = render_report(evaluations, panel, text, champion=champion, baseline=baseline, series_shown=series_shown)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
-    return path
+    return write_page(path, page)
 
 
 def render_report(
@@ -83,7 +73,7 @@ def render_report(
     figures = _figures(working, best, baseline)
     gallery, fans = _gallery(best, others, panel, series_shown)
     return (
-        _environment()
+        environment("report.jinja")
         .get_template("report.jinja")
         .render(
             text=text,
@@ -101,8 +91,8 @@ def render_report(
             calibrated=bool(best.task.levels),
             light=LIGHT,
             dark=DARK,
-            figures=_script_json({**figures, **fans}),
-            plotly=Markup(_plotly_script()),
+            figures=script_json({**figures, **fans}),
+            plotly=plotly_script(),
         )
     )
 
@@ -154,23 +144,3 @@ def _cards(panel: Panel, best: Evaluation) -> list[tuple[str, str]]:
     if "coverage_80" in found:
         cards.append(("80 % interval covers", percent(found["coverage_80"], 1)))
     return cards
-
-
-def _environment() -> Environment:
-    folder = resources.files("forecast.reporting")
-    parts = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in _PARTS}
-    return Environment(loader=DictLoader(parts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-
-
-def _script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
-    plain = json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        plain = plain.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(plain)
-
-
-def _plotly_script() -> str:
-    from plotly.offline import get_plotlyjs  # a second of start-up
-
-    return str(get_plotlyjs()).replace("</script", "<\\/script")

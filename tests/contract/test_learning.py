@@ -15,8 +15,8 @@ from tests.unit.neural.worlds import HORIZON, LEVELS, quick
 
 # What walks through the horizon learns the steps one after the other, and sooner where it hears no true values.
 WALKING: dict[str, object] = {"max_steps": 600, "forced_steps": 0}
-# State spaces start out slowly.
-STEPS = {"s4d": 160, "mamba": 160}
+# State spaces start out slowly; attention has to learn where to look before it can learn what to make of it.
+STEPS = {"s4d": 160, "mamba": 160, "seq2seq_attention": 240}
 every_network = pytest.mark.parametrize("name", sorted(NEURAL))
 
 

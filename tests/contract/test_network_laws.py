@@ -145,7 +145,8 @@ def test_a_known_covariate_of_a_later_step_moves_that_step_of_the_forecast_and_n
         after, _ = reader.read(zero, 0, STEPS, last)
         reader.known = original
         moved = (before.mean != after.mean).all(dim=0)[0]
-        expected = {"mqrnn": range(1, HORIZON + 1), "seq2seq": range(step, HORIZON + 1)}.get(encoder, [step])
+        walks = range(step, HORIZON + 1)
+        expected = {"mqrnn": range(1, HORIZON + 1), "seq2seq": walks, "seq2seq_attention": walks}.get(encoder, [step])
         assert [number + 1 for number in range(HORIZON) if moved[number]] == list(expected)
 
 

@@ -29,6 +29,9 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "min_lstm": (36.2979, 25.6316),
     "s4d": (42.6183, 11.2489),
     "mamba": (31.1414, 18.5765),
+    "bidirectional": (35.1389, 29.1981),
+    "seq2seq_attention": (28.861, 23.1571),
+    "transformer": (30.5075, 37.2787),
 }
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from forecast.networks.decoders.feeding import compressed, forced_share, true_values
 from forecast.networks.decoders.known_steps import at_targets
 from forecast.networks.interfaces import Decoder, Encoding, Feedback
 from forecast.networks.naive_paths import mixed
@@ -25,9 +26,7 @@ class UnrolledDecoder(Decoder):
     raw_k = W s_k, with s_0 from the encoder and y_0 the last observed value.
 
     y_{k-1} is the centre of the forecast of the step before. In training it may be the true value, chosen for each step and origin
-    by scheduled sampling (Bengio et al. 2015, "Scheduled sampling for sequence prediction with recurrent neural networks", linear
-    decay): always for the first half of `forced_steps` training steps, then with a probability that falls linearly to 0. The output
-    starts at zero.
+    by scheduled sampling, see `forced_share`. The output starts at zero.
 
     Args:
         summary: Width of the encoding's summary.
@@ -65,7 +64,7 @@ class UnrolledDecoder(Decoder):
         if self.known is not None:
             ahead = at_targets(silu(self.known(known)), origins, self.horizon)
         state = torch.tanh(self.start(encoding.summary)).flatten(0, 1)[None]
-        share = self._forced_share(feedback)
+        share = forced_share(self.trained, self.forced_steps, feedback)
         if share >= 1 and feedback.targets is not None:
             raw = self._forced(ahead.flatten(0, 1), state, feedback)
         else:
@@ -73,30 +72,22 @@ class UnrolledDecoder(Decoder):
         shaped: Tensor = raw.unflatten(0, (rows, count))
         return shaped
 
-    def _forced_share(self, feedback: Feedback) -> float:
-        """The probability of hearing the true value at this training step, which is counted; 0 outside of training."""
-        if feedback.targets is None or not self.forced_steps:
-            return 0.0
-        share = 2 * (1 - self.trained.item() / self.forced_steps)
-        self.trained += 1
-        return min(max(share, 0.0), 1.0)
-
     def _forced(self, ahead: Tensor, state: Tensor, feedback: Feedback) -> Tensor:
         """raw [B * O, H, R + P] in one call: every step hears the true value before it, the last value's path where it is missing."""
-        last, true = feedback.naive[..., 0].flatten(0, 1), _true(feedback)
+        last, true = feedback.naive[..., 0].flatten(0, 1), true_values(feedback)
         heard = torch.where(torch.isnan(true), last, true)[:, :-1]
         before = torch.cat([last[:, :1], heard], dim=1)
-        states, _ = self.kernel(torch.cat([_compressed(before)[..., None], ahead], dim=-1), state)
+        states, _ = self.kernel(torch.cat([compressed(before)[..., None], ahead], dim=-1), state)
         raw: Tensor = self.out(states)
         return raw
 
     def _unrolled(self, ahead: Tensor, state: Tensor, feedback: Feedback, share: float) -> Tensor:
         """raw [B * O, H, R + P] step by step: every step hears the centre of the one before or, by chance, the true value."""
         naive, blocked = feedback.naive.flatten(0, 1), feedback.blocked.flatten(0, 1)[:, 0]
-        true = _true(feedback) if share > 0 else None
+        true = true_values(feedback) if share > 0 else None
         before, every = naive[:, 0, 0], []
         for step in range(self.horizon):
-            one = torch.cat([_compressed(before)[:, None], ahead[:, step]], dim=-1)
+            one = torch.cat([compressed(before)[:, None], ahead[:, step]], dim=-1)
             states, state = self.kernel(one[:, None], state)
             every.append(self.out(states[:, 0]))
             before = mixed(every[-1], naive[:, step].to(every[-1].dtype), blocked)
@@ -104,14 +95,3 @@ class UnrolledDecoder(Decoder):
                 chosen = (torch.rand_like(before) < share) & ~torch.isnan(true[:, step])
                 before = torch.where(chosen, true[:, step].to(before.dtype), before)
         return torch.stack(every, dim=1)
-
-
-def _true(feedback: Feedback) -> Tensor:
-    """The true values [B * O, H]."""
-    assert feedback.targets is not None
-    return feedback.targets.flatten(0, 1)
-
-
-def _compressed(x: Tensor) -> Tensor:
-    """sign(x) log(1 + |x|), as the network's inputs."""
-    return x.sign() * x.abs().log1p()

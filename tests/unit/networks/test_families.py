@@ -13,7 +13,7 @@ from forecast.networks.decoders.known_steps import at_targets
 from forecast.networks.decoders.low_rank import GAIN, LowRankDecoder, smooth_basis
 from forecast.networks.decoders.segments import SegmentDecoder
 from forecast.networks.decoders.unrolled import UnrolledDecoder
-from forecast.networks.encoder_table import default_patch, window_lags
+from forecast.networks.encoder_table import FAMILIES, WINDOWED, default_patch, window_lags
 from forecast.networks.encoders.linear_window import LinearWindow, moving_average
 from forecast.networks.encoders.segments import SegmentRecurrent
 from forecast.networks.interfaces import Decoder, Encoding, Feedback
@@ -289,7 +289,7 @@ def test_target_steps_are_those_after_each_origin_even_with_as_many_origins_as_s
         assert torch.equal(found[row, column], x[row, origin + 1 : origin + 1 + HORIZON])
 
 
-@pytest.mark.parametrize("encoder", ["linear", "segrnn"])
+@pytest.mark.parametrize("encoder", sorted(WINDOWED))
 def test_a_windowed_network_carries_the_ring_alone_and_forgets_what_left_it(encoder: str) -> None:
     network, y = random_network(encoder), random_y(2, 120)  # type: ignore[arg-type]
     other = y.clone()
@@ -302,6 +302,12 @@ def test_a_windowed_network_carries_the_ring_alone_and_forgets_what_left_it(enco
         level = state._replace(statistics=torch.ones_like(state.statistics))  # the floor of the scale remembers more
         forecasts.append(reader.read(level, 119, 120, torch.zeros(2, 1, dtype=torch.long))[0].quantiles)
     assert torch.equal(*forecasts)
+
+
+def test_an_encoder_says_whether_its_reading_can_be_carried_on() -> None:
+    whole_window = {"bidirectional", "seq2seq_attention", "transformer"}
+    assert {name for name in FAMILIES if not random_network(name).encoder.carries} == whole_window
+    assert whole_window < WINDOWED
 
 
 @pytest.mark.parametrize(("lags", "horizon", "expected"), [(168, 48, 168), (168, 96, 192), (24, 720, 720), (36, 18, 36)])
