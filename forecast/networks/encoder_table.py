@@ -11,10 +11,14 @@ from typing import final
 
 from torch import nn
 
+from forecast.networks.encoders.block_stack import Block, BlockStack
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
 from forecast.networks.encoders.fused import CellName, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
+from forecast.networks.encoders.mlstm import MatrixMemoryBlock
+from forecast.networks.encoders.rwkv import ReceptanceBlock
 from forecast.networks.encoders.segments import SegmentRecurrent
+from forecast.networks.encoders.slstm import ScalarMemoryBlock
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.interfaces import Encoder
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings, Sizes
@@ -55,6 +59,10 @@ def _stacked(settings: NetworkSettings, sizes: Sizes) -> Encoder:
                             dropout=settings.dropout)  # fmt: skip
 
 
+def _blocks(block: Callable[[int], Block], count: int) -> Builder:
+    return lambda settings, sizes: BlockStack(blocks=[block(sizes.hidden_size) for _ in range(count)], width=sizes.hidden_size)
+
+
 def _dilated(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     dilations = settings.dilations or default_dilations(sizes.seasons)
     return DilatedRecurrent(cell=settings.cell, inputs=sizes.hidden_size, hidden_size=sizes.hidden_size, dilations=dilations)
@@ -82,5 +90,8 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "mqrnn": Family(_fused("lstm"), ("context",)),
     "seq2seq": Family(_fused("lstm"), ("unrolled",)),
     "deepar": Family(_fused("lstm"), ("direct",)),
+    "slstm": Family(_blocks(lambda width: ScalarMemoryBlock(width=width), 1)),
+    "mlstm": Family(_blocks(lambda width: MatrixMemoryBlock(width=width), 2)),
+    "rwkv": Family(_blocks(lambda width: ReceptanceBlock(width=width), 1)),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

@@ -26,6 +26,9 @@ EncoderName = Literal[
     "mqrnn",
     "seq2seq",
     "deepar",
+    "slstm",
+    "mlstm",
+    "rwkv",
 ]
 DecoderName = Literal[
     "direct",
