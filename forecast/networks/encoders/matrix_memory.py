@@ -51,7 +51,7 @@ def memory_pass(reads: Reads, memory: Memory) -> tuple[Tensor, Memory]:
 
     With b the sum of the logarithms of the forget gates since the chunk began, step t finds what step s <= t brought under the weight
     e^(b[t] + i[s] - b[s] - m[t]). Its stabiliser is m[t] = b[t] + top[t], where top is the largest of i[s] - b[s] so far and of the m that
-    was carried: b[t] cancels.
+    was carried: b[t] cancels. top counts as a constant in the backward pass, as it cancels in the ratio.
     """
     steps = reads.i.shape[-1]
     size = min(CHUNK, steps)
@@ -59,8 +59,9 @@ def memory_pass(reads: Reads, memory: Memory) -> tuple[Tensor, Memory]:
     i = pad(reads.i.double(), (0, -steps % size), value=-torch.inf).unflatten(2, (-1, size))  # padding brings nothing
     b = pad(reads.forget.double(), (0, -steps % size)).unflatten(2, (-1, size)).cumsum(dim=-1)  # and forgets nothing
     offered = i - b
-    before, after = _carried_stabilisers(offered.amax(dim=-1), b[..., -1], memory.m)
-    top = torch.maximum(offered.cummax(dim=-1).values, before[..., None])  # [B, J, chunks, L]
+    largest = offered.detach().cummax(dim=-1).values
+    before, after = _carried_stabilisers(largest[..., -1], b[..., -1], memory.m)
+    top = torch.maximum(largest, before.detach()[..., None])  # [B, J, chunks, L]
     later = torch.ones(size, size, dtype=torch.bool, device=i.device).triu(1)
     weights = (offered[..., None, :] - top[..., :, None]).float().masked_fill(later, -torch.inf).exp()
     values = _with_one(v)
@@ -77,7 +78,7 @@ def _carried_stabilisers(largest: Tensor, total: Tensor, m: Tensor) -> tuple[Ten
     current, before = m.double(), []
     for largest_here, total_here in zip(largest.unbind(-1), total.unbind(-1), strict=True):
         before.append(current)
-        current = total_here + torch.maximum(largest_here, current)
+        current = total_here + torch.maximum(largest_here, current.detach())
     return torch.stack(before, dim=-1), current
 
 
@@ -97,5 +98,5 @@ def _with_one(v: Tensor) -> Tensor:
 
 def _ratio(found: Tensor, m: Tensor) -> Tensor:
     """C q over the larger of |n q| and 1, all over e^m: 21 without its output gate."""
-    least = torch.exp((-m).clamp(max=_LARGEST))
+    least = torch.exp((-m).clamp(-_LARGEST, _LARGEST))  # never 0: padding asks for nothing, 0 / 0
     return found[..., :-1] / torch.maximum(found[..., -1].abs(), least)[..., None]
