@@ -25,6 +25,9 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "mqrnn": (30.4, 25.7553),
     "seq2seq": (35.2832, 29.6233),
     "deepar": (31.9971, 30.2526),  # not rolled out it is the LSTM
+    "slstm": (43.3072, 43.3451),
+    "mlstm": (47.1199, 31.5803),
+    "rwkv": (35.3478, 26.9653),
 }
 
 

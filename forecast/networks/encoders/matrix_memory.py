@@ -43,7 +43,8 @@ def memory_step(reads: Reads, memory: Memory) -> tuple[Tensor, Memory]:
     m = torch.maximum(forget, i)  # 15
     kept, taken = torch.exp(forget - m)[..., None, None], torch.exp(i - m)[..., None, None]  # 17, 16
     content = kept * memory.content + taken * (reads.k.transpose(-1, -2) @ _with_one(reads.v))  # 19 and 20
-    return _ratio(reads.q @ content, m[..., None]), Memory(content, m)
+    found = reads.q.double() @ content.double()  # sums that may cancel: in float32 steps and chunks drift apart
+    return _ratio(found, m[..., None].double()).to(content.dtype), Memory(content, m)
 
 
 def memory_pass(reads: Reads, memory: Memory) -> tuple[Tensor, Memory]:

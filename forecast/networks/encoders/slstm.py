@@ -83,6 +83,9 @@ def _one_by_one(given: Tensor, cells: Cells, mixing: Tensor, lengths: Tensor | N
         hidden.append(new.h)
         if real is not None:
             here = real[t]
-            new = Cells(torch.where(here[..., None], new.memory, cells.memory), *(torch.where(here, a, b) for a, b in zip(new[1:], cells[1:], strict=True)))
+            new = Cells(
+                torch.where(here[..., None], new.memory, cells.memory),
+                *(torch.where(here, a, b) for a, b in zip(new[1:], cells[1:], strict=True)),
+            )
         cells = new
     return torch.stack(hidden), cells

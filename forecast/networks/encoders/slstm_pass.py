@@ -61,9 +61,7 @@ class _Recurrence(torch.autograd.Function):
     """All steps of the recurrence, given the products of the inputs."""
 
     @staticmethod
-    def forward(
-        ctx: Any, given: Tensor, memory: Tensor, m: Tensor, h: Tensor, mixing: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, given: Tensor, memory: Tensor, m: Tensor, h: Tensor, mixing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Returns h [T, J, B, E], and memory and m after the last step."""
         steps, (heads, rows, width) = given.shape[0], h.shape
         gates = given.detach().clone().unflatten(-1, (4, width))
@@ -89,9 +87,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, gradient: Tensor, to_memory: Tensor, _: Tensor
-    ) -> tuple[Tensor, Tensor, None, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor, to_memory: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, Tensor, Tensor]:
         """Returns the gradients of the five arguments."""
         gates, kept, inner, memories, states, mixing = ctx.saved_tensors
         to_output, from_c, from_n, to_o = _factors(gates, kept, inner, memories)

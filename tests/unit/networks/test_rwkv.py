@@ -44,7 +44,10 @@ def _loop(block: ReceptanceBlock, xs: Floats) -> Floats:
     out = []
     for t, x in enumerate(xs):
         normed = (x - x.mean()) / np.sqrt(x.var() + 1e-5) * w["time_norm"] + w["time_norm.bias"]
-        r, k, v = (w[name] @ (mu * normed + (1 - mu) * last) for name, mu in zip(("receptance", "key", "value"), w["time_share"], strict=True))
+        r, k, v = (
+            w[name] @ (mu * normed + (1 - mu) * last)
+            for name, mu in zip(("receptance", "key", "value"), w["time_share"], strict=True)
+        )
         over, under = np.exp(w["bonus"] + k) * v, np.exp(w["bonus"] + k)
         for i in range(t):
             weight = np.exp(-(t - 1 - i) * rate + ks[i])
@@ -53,7 +56,9 @@ def _loop(block: ReceptanceBlock, xs: Floats) -> Floats:
         vs.append(v)
         x = x + w["out"] @ (_sigmoid(r) * over / under)
         wide = (x - x.mean()) / np.sqrt(x.var() + 1e-5) * w["channel_norm"] + w["channel_norm.bias"]
-        gate, key = (w[name] @ (mu * wide + (1 - mu) * last_wide) for name, mu in zip(("gate", "widen"), w["channel_share"], strict=True))
+        gate, key = (
+            w[name] @ (mu * wide + (1 - mu) * last_wide) for name, mu in zip(("gate", "widen"), w["channel_share"], strict=True)
+        )
         out.append(x + _sigmoid(gate) * (w["narrow"] @ np.maximum(key, 0) ** 2))
         last, last_wide = normed, wide
     return np.array(out)
