@@ -13,14 +13,18 @@ from torch import nn
 
 from forecast.core.errors import ModelError
 from forecast.networks.encoders.bidirectional import BidirectionalRecurrent
+from forecast.networks.encoders.block_stack import Block, BlockStack
 from forecast.networks.encoders.dilated import DilatedRecurrent, default_dilations
 from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurrent
 from forecast.networks.encoders.linear_window import LinearWindow
 from forecast.networks.encoders.mamba import Mamba
 from forecast.networks.encoders.min_gru import MinGru
 from forecast.networks.encoders.min_lstm import MinLstm
+from forecast.networks.encoders.mlstm import MatrixMemoryBlock
+from forecast.networks.encoders.rwkv import ReceptanceBlock
 from forecast.networks.encoders.s4d import S4d
 from forecast.networks.encoders.segments import SegmentRecurrent
+from forecast.networks.encoders.slstm import ScalarMemoryBlock
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.encoders.transformer import WindowTransformer
 from forecast.networks.interfaces import Encoder
@@ -73,6 +77,10 @@ def _stacked(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     return StackedRecurrent(cell=settings.cell or "gru", inputs=sizes.hidden_size, hidden_size=sizes.hidden_size,
                             layers=settings.layers, dropout=settings.dropout, residual=settings.residual,
                             layer_norm=settings.layer_norm, options=cell_options(settings))  # fmt: skip
+
+
+def _papers_blocks(block: Callable[[int], Block], count: int) -> Builder:
+    return lambda settings, sizes: BlockStack(blocks=[block(sizes.hidden_size) for _ in range(count)], width=sizes.hidden_size)
 
 
 def _dilated(settings: NetworkSettings, sizes: Sizes) -> Encoder:
@@ -128,5 +136,8 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "bidirectional": Family(_bidirectional, ("direct", "context", "unrolled", "attention"), windowed=True),
     "seq2seq_attention": Family(_bidirectional, ("attention",), windowed=True),
     "transformer": Family(_transformer, ("direct", "context", "unrolled", "attention"), windowed=True),
+    "slstm": Family(_papers_blocks(lambda width: ScalarMemoryBlock(width=width), 1)),
+    "mlstm": Family(_papers_blocks(lambda width: MatrixMemoryBlock(width=width), 2)),
+    "rwkv": Family(_papers_blocks(lambda width: ReceptanceBlock(width=width), 1)),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

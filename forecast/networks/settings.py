@@ -35,6 +35,9 @@ EncoderName = Literal[
     "bidirectional",
     "seq2seq_attention",
     "transformer",
+    "slstm",
+    "mlstm",
+    "rwkv",
 ]
 DecoderName = Literal[
     "direct",

@@ -32,6 +32,9 @@ GOLDEN: dict[EncoderName, tuple[float, float]] = {
     "bidirectional": (35.1389, 29.1981),
     "seq2seq_attention": (28.861, 23.1571),
     "transformer": (30.5075, 37.2787),
+    "slstm": (43.3072, 43.3451),
+    "mlstm": (47.1199, 31.5803),
+    "rwkv": (35.3478, 26.9653),
 }
 
 
