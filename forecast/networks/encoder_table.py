@@ -21,6 +21,7 @@ from forecast.networks.encoders.mamba import Mamba
 from forecast.networks.encoders.min_gru import MinGru
 from forecast.networks.encoders.min_lstm import MinLstm
 from forecast.networks.encoders.mlstm import MatrixMemoryBlock
+from forecast.networks.encoders.residual_layer import ResidualLayer, SequenceLayer
 from forecast.networks.encoders.rwkv import ReceptanceBlock
 from forecast.networks.encoders.s4d import S4d
 from forecast.networks.encoders.segments import SegmentRecurrent
@@ -28,7 +29,6 @@ from forecast.networks.encoders.slstm import ScalarMemoryBlock
 from forecast.networks.encoders.stacked import StackedRecurrent
 from forecast.networks.encoders.transformer import WindowTransformer
 from forecast.networks.interfaces import Encoder
-from forecast.networks.residual_stack import ResidualStack, SequenceLayer
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings, Sizes
 
 LONGEST_WINDOW = 720  # steps of a look-back that was not asked for
@@ -79,20 +79,26 @@ def _stacked(settings: NetworkSettings, sizes: Sizes) -> Encoder:
                             layer_norm=settings.layer_norm, options=cell_options(settings))  # fmt: skip
 
 
-def _papers_blocks(block: Callable[[int], Block], count: int) -> Builder:
-    return lambda settings, sizes: BlockStack(blocks=[block(sizes.hidden_size) for _ in range(count)], width=sizes.hidden_size)
-
-
 def _dilated(settings: NetworkSettings, sizes: Sizes) -> Encoder:
     dilations = settings.dilations or default_dilations(sizes.seasons)
     return DilatedRecurrent(cell=settings.cell or "lstm", inputs=sizes.hidden_size, hidden_size=sizes.hidden_size,
                             dilations=dilations, options=cell_options(settings))  # fmt: skip
 
 
-def _blocks(layer: Callable[[int], SequenceLayer]) -> Builder:
-    """Residual blocks of a cell that is a function of the hidden size."""
-    return lambda settings, sizes: ResidualStack(layers=[layer(sizes.hidden_size) for _ in range(settings.layers)],
-                                                 hidden_size=sizes.hidden_size, dropout=settings.dropout)  # fmt: skip
+def _blocks(block: Callable[[int], Block], count: int) -> Builder:
+    """Blocks of a width, as the papers of xLSTM and RWKV have them."""
+    return lambda settings, sizes: BlockStack(blocks=[block(sizes.hidden_size) for _ in range(count)], width=sizes.hidden_size)
+
+
+def _layers(layer: Callable[[int], SequenceLayer]) -> Builder:
+    """As many residual blocks of a layer as the settings say."""
+
+    def build(settings: NetworkSettings, sizes: Sizes) -> Encoder:
+        size, dropout = sizes.hidden_size, settings.dropout
+        blocks = [ResidualLayer(layer=layer(size), width=size, dropout=dropout) for _ in range(settings.layers)]
+        return BlockStack(blocks=blocks, width=size)
+
+    return build
 
 
 def _linear(settings: NetworkSettings, sizes: Sizes) -> Encoder:
@@ -129,15 +135,15 @@ FAMILIES: Mapping[EncoderName, Family] = {
     "mqrnn": Family(_fused("lstm"), ("context",), cells=True),
     "seq2seq": Family(_fused("lstm"), ("unrolled",), cells=True),
     "deepar": Family(_fused("lstm"), ("direct",), cells=True),
-    "min_gru": Family(_blocks(lambda size: MinGru(hidden_size=size))),
-    "min_lstm": Family(_blocks(lambda size: MinLstm(hidden_size=size))),
-    "s4d": Family(_blocks(lambda size: S4d(hidden_size=size))),
-    "mamba": Family(_blocks(lambda size: Mamba(hidden_size=size))),
+    "min_gru": Family(_layers(lambda size: MinGru(hidden_size=size))),
+    "min_lstm": Family(_layers(lambda size: MinLstm(hidden_size=size))),
+    "s4d": Family(_layers(lambda size: S4d(hidden_size=size))),
+    "mamba": Family(_layers(lambda size: Mamba(hidden_size=size))),
     "bidirectional": Family(_bidirectional, ("direct", "context", "unrolled", "attention"), windowed=True),
     "seq2seq_attention": Family(_bidirectional, ("attention",), windowed=True),
     "transformer": Family(_transformer, ("direct", "context", "unrolled", "attention"), windowed=True),
-    "slstm": Family(_papers_blocks(lambda width: ScalarMemoryBlock(width=width), 1)),
-    "mlstm": Family(_papers_blocks(lambda width: MatrixMemoryBlock(width=width), 2)),
-    "rwkv": Family(_papers_blocks(lambda width: ReceptanceBlock(width=width), 1)),
+    "slstm": Family(_blocks(lambda width: ScalarMemoryBlock(width=width), 1)),
+    "mlstm": Family(_blocks(lambda width: MatrixMemoryBlock(width=width), 2)),
+    "rwkv": Family(_blocks(lambda width: ReceptanceBlock(width=width), 1)),
 }
 WINDOWED: frozenset[EncoderName] = frozenset(name for name, family in FAMILIES.items() if family.windowed)

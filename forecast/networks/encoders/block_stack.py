@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, cast, final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ class Block(nn.Module, ABC):
     states: tensors of its state.
     """
 
-    states: ClassVar[int]
+    states: int
 
     @abstractmethod
     def forward(self, x: Tensor, state: EncoderState, lengths: Tensor | None) -> tuple[Tensor, EncoderState]:

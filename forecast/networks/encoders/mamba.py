@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
+from forecast.networks.encoders.residual_layer import SequenceLayer
 from forecast.networks.interfaces import EncoderState
 from forecast.networks.products import row_product
-from forecast.networks.residual_stack import SequenceLayer
 from forecast.networks.selective_scan import selective_scan
 from forecast.networks.timeline import gather_steps
 

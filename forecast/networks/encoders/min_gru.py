@@ -10,10 +10,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from forecast.networks.encoders.residual_layer import SequenceLayer, last_real
 from forecast.networks.interfaces import EncoderState
 from forecast.networks.linear_scan import linear_scan
 from forecast.networks.products import row_product
-from forecast.networks.residual_stack import SequenceLayer, last_real
 
 LONGEST_MEMORY = 64.0  # steps that the slowest unit of an untrained layer remembers
 

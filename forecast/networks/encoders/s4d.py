@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import glu, pad, silu
 
+from forecast.networks.encoders.residual_layer import SequenceLayer
 from forecast.networks.interfaces import EncoderState
 from forecast.networks.linear_scan import linear_scan
 from forecast.networks.products import row_product
-from forecast.networks.residual_stack import SequenceLayer
 from forecast.networks.timeline import gather_steps
 
 OSCILLATORS = 8  # conjugate pairs of a channel: N = 16 in the paper's count, 16 numbers of state

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from forecast.networks.encoders.block_stack import BlockStack
 from forecast.networks.encoders.min_gru import MinGru
 from forecast.networks.encoders.min_lstm import MinLstm
-from forecast.networks.residual_stack import ResidualStack, SequenceLayer
+from forecast.networks.encoders.residual_layer import ResidualLayer, SequenceLayer
 
 Floats = NDArray[np.float64]
 ROWS, STEPS, WIDTH = 3, 18, 5
@@ -124,26 +125,26 @@ def test_autocast_leaves_gates_and_recurrence_in_single_precision(name: str) -> 
 
 def test_a_stack_adds_every_layers_reading_of_the_normed_sum_and_norms_the_end() -> None:
     layers = [_cell("min_gru"), _cell("min_lstm")]
-    stack = ResidualStack(layers=layers, hidden_size=WIDTH, dropout=0.5).eval()
+    blocks = [ResidualLayer(layer=layer, width=WIDTH, dropout=0.5) for layer in layers]
+    stack = BlockStack(blocks=blocks, width=WIDTH).eval()
     _shaken(stack)
     x, origins = torch.randn(ROWS, STEPS, WIDTH), torch.tensor([[0, 17], [3, 3], [16, 2]])
     encoding, state = stack(x, origins)
     current, states = x, list[Tensor]()
-    for norm, layer in zip(stack.norms, layers, strict=True):
-        branch, after = layer(norm(current), layer.initial_state(ROWS), None)
+    for block, layer in zip(blocks, layers, strict=True):
+        branch, after = layer(block.norm(current), layer.initial_state(ROWS), None)
         current, states = current + branch, [*states, *after]
-    torch.testing.assert_close(encoding.memory, stack.last(current))
+    torch.testing.assert_close(encoding.memory, stack.norm(current))
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(state, states, strict=True))
     for row, column in np.ndindex(ROWS, 2):
         assert torch.equal(encoding.summary[row, column], encoding.memory[row, origins[row, column]])
 
 
 def test_a_stack_drops_the_same_numbers_of_a_branch_at_every_step() -> None:
-    stack = ResidualStack(layers=[_cell("min_gru")], hidden_size=WIDTH, dropout=0.5).train()
-    with torch.no_grad():  # every branch is 1 and the end is not normed
-        stack.layers[0].out.weight.zero_()  # type: ignore[union-attr, operator]
-        stack.layers[0].out.bias.fill_(1.0)  # type: ignore[union-attr, operator]
-    stack.last = nn.Identity()  # type: ignore[assignment]
-    encoding, _ = stack(torch.zeros(64, STEPS, WIDTH), torch.zeros(64, 1, dtype=torch.long))
-    assert (encoding.memory == encoding.memory[:, :1]).all()
-    assert set(encoding.memory.unique().tolist()) == {0.0, 2.0}
+    block = ResidualLayer(layer=_cell("min_gru"), width=WIDTH, dropout=0.5).train()
+    with torch.no_grad():  # every branch is 1
+        block.layer.out.weight.zero_()  # type: ignore[union-attr, operator]
+        block.layer.out.bias.fill_(1.0)  # type: ignore[union-attr, operator]
+    output, _ = block(torch.zeros(64, STEPS, WIDTH), block.initial_state(64), None)
+    assert (output == output[:, :1]).all()
+    assert set(output.unique().tolist()) == {0.0, 2.0}
