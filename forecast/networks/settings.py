@@ -34,6 +34,7 @@ DecoderName = Literal[
     "low_rank",
     "segments",
 ]
+Memory = Literal["long", "short"]
 
 
 class Sizes(NamedTuple):
@@ -70,7 +71,9 @@ class NetworkSettings:
     longer hears true values, see `UnrolledDecoder`. normaliser: None is exponential smoothing for `esrnn` and the windowed spread
     for all others. cell, dilations: Of `dilated` and `esrnn` alone; None chooses the dilations from the seasons. tau: See
     QuantileHead. wiggle: See ExponentialSmoothing, which goes on smoothing where `carry` is False. samples: Paths of `deepar` alone.
-    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have.
+    decoder: None is the encoder's own; see `encoder_table` for those that an encoder can have. memory: `short` reads nothing but the
+    lags and SPARE_ROWS before them, so that the carried state is small; `long` also reads four cycles of every season and the spread
+    of ten.
     """
 
     encoder: EncoderName = "gru"
@@ -93,3 +96,4 @@ class NetworkSettings:
     wiggle: float = 0.0
     samples: int = 100
     decoder: DecoderName | None = None
+    memory: Memory = "long"

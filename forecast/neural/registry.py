@@ -12,7 +12,7 @@ from forecast.networks.encoders.dilated import DilatedCell, Dilations
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
-from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
+from forecast.networks.settings import DecoderName, EncoderName, Memory, NetworkSettings
 from forecast.neural.device import Precision
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import preset_of
@@ -29,7 +29,7 @@ def recurrent(
     budget: float | None = None, deterministic: bool = False, precision: Precision = "32-true",
     checkpoints: str | None = None, mixer: int | None = None, carry: bool = True, calendar: bool = True,
     normaliser: NormaliserName | None = None, cell: DilatedCell = "lstm", dilations: Dilations | None = None, tau: float = 0.5,
-    wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None,
+    wiggle: float = 0.0, samples: int = 100, decoder: DecoderName | None = None, memory: Memory | None = None,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -43,6 +43,7 @@ def recurrent(
         stride=stride,
         mixer=mixer,
         head=head,
+        memory=memory,
     )
     forced = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
     return NeuralForecaster(
@@ -51,7 +52,8 @@ def recurrent(
         network=NetworkSettings(
             encoder, own.head, lags, own.hidden_size, layers, own.dropout, loss_weight, linear_kind=linear_kind, patch=patch,
             forced_steps=forced, mixer=own.mixer, carry=carry, calendar=calendar, normaliser=normaliser, cell=cell, tau=tau,
-            wiggle=wiggle, samples=samples, decoder=decoder, dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
+            wiggle=wiggle, samples=samples, decoder=decoder, memory=own.memory,
+            dilations=None if dilations is None else tuple(tuple(block) for block in dilations),
         ),
         training=TrainingSettings(
             max_steps=max_steps, validate_every=validate_every, learning_rate=own.learning_rate, weight_decay=own.weight_decay,
