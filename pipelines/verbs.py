@@ -19,6 +19,7 @@ from pipelines.shipped import locate
 
 if TYPE_CHECKING:
     from forecast.config.sections import Config
+    from pipelines.export import ExportRequest
     from pipelines.quick import QuickRequest
 
 
@@ -128,6 +129,14 @@ def score(file: Path, overrides: Sequence[str], run_date: date | None) -> None:
         ("place", report.place),
     ]
     console.table("Published" if report.published else "Published before, nothing to do", ["what", "found"], rows)
+
+
+def export(request: ExportRequest) -> None:
+    """`forecast export`."""
+    _prepare()
+    from pipelines import export as job
+
+    job.show(job.export(request), request, Console("export"))
 
 
 def config_schema() -> None:

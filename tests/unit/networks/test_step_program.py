@@ -83,7 +83,7 @@ def _require_equal(network: Network, settings: NetworkSettings, y: Tensor) -> No
 
 
 def _require_close(mine: NDArray[np.float64], theirs: Tensor, y: Tensor) -> None:
-    size = np.maximum(y.abs().nan_to_num().amax(dim=1).numpy(), 1e-30).reshape(-1, *(1,) * (mine.ndim - 1))
+    size: NDArray[np.float64] = np.maximum(y.abs().nan_to_num().amax(dim=1).numpy(), 1e-30).reshape(-1, *(1,) * (mine.ndim - 1))
     here: NDArray[np.float64] = mine / size
     np.testing.assert_allclose(here, theirs.numpy() / size, rtol=1e-5, atol=1e-5)
 
