@@ -60,21 +60,9 @@ class Graph:
         self.constants[name] = np.array(value, order="C")
         return name
 
-    def floats(self, *values: float) -> str:
-        """Returns the name of float32 constants, a vector."""
-        return self.constant(np.array(values, np.float32))
-
-    def doubles(self, *values: float) -> str:
-        """Returns the name of float64 constants, a vector."""
-        return self.constant(np.array(values, np.float64))
-
-    def integers(self, *values: int) -> str:
-        """Returns the name of whole constants, a vector."""
-        return self.constant(np.array(values, np.int64))
-
     def slice(self, value: str, start: int, stop: int, axis: int = 1) -> str:
         """Adds a stretch of a value along an axis."""
-        return self("Slice", value, self.integers(start), self.integers(stop), self.integers(axis))
+        return self("Slice", value, integers(self, start), integers(self, stop), integers(self, axis))
 
     def cast(self, value: str, kind: int) -> str:
         """Adds a change of the type of elements."""
@@ -83,10 +71,6 @@ class Graph:
     def concat(self, *values: str, axis: int = 1, name: str | None = None) -> str:
         """Adds values end to end along an axis."""
         return self("Concat", *values, attributes={"axis": axis}, name=name)
-
-    def silu(self, value: str) -> str:
-        """Adds x sigmoid(x)."""
-        return self("Mul", value, self("Sigmoid", value))
 
     def branch(self, condition: str, then: Graph, otherwise: Graph, ends: Sequence[tuple[str, str, int]]) -> list[str]:
         """Adds a choice between two nested graphs and returns the names of its values.
@@ -117,3 +101,23 @@ class Graph:
     def _new(self, stem: str) -> str:
         self._numbers[0] += 1
         return f"{stem.lower()}_{self._numbers[0]}"
+
+
+def floats(graph: Graph, *values: float) -> str:
+    """Returns the name of a constant vector, float32."""
+    return graph.constant(np.array(values, np.float32))
+
+
+def doubles(graph: Graph, *values: float) -> str:
+    """Returns the name of a constant vector, float64."""
+    return graph.constant(np.array(values, np.float64))
+
+
+def integers(graph: Graph, *values: int) -> str:
+    """Returns the name of a constant vector of whole numbers."""
+    return graph.constant(np.array(values, np.int64))
+
+
+def silu(graph: Graph, value: str) -> str:
+    """Adds x sigmoid(x)."""
+    return graph("Mul", value, graph("Sigmoid", value))

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from forecast.exporting.graph import DOUBLE, FLOAT, INT64, Graph
+from forecast.exporting.graph import DOUBLE, FLOAT, INT64, Graph, doubles, floats, integers
 from forecast.networks.one_step import OneStep, Weights
 
 
@@ -91,27 +91,27 @@ class RowGraph:
         """Where something is missing, every sum has its count, and every step of a path its candidates."""
         n = self.paths.rows
         gone = g("IsNaN", rows)
-        values = g("Where", gone, g.doubles(0.0), rows)
-        place = g("Where", gone, g.floats(-1.0), g.constant(np.arange(n, dtype=np.float32)))
+        values = g("Where", gone, doubles(g, 0.0), rows)
+        place = g("Where", gone, floats(g, -1.0), g.constant(np.arange(n, dtype=np.float32)))
         level, slope, has_level, has_drift = self._levels(g, values, gone)
-        near = g("ReduceMax", g.slice(place, self.spread.first, n), g.integers(1))
-        newest_value = g("Where", g("Less", near, g.floats(0.0)), g.doubles(0.0), _at(g, values, near))
+        near = g("ReduceMax", g.slice(place, self.spread.first, n), integers(g, 1))
+        newest_value = g("Where", g("Less", near, floats(g, 0.0)), doubles(g, 0.0), _at(g, values, near))
         loc = g("Where", has_level, level, newest_value)
         scale = g("Max", self._spread(g, rows), floor)
-        safe = g("Where", g("Greater", scale, g.doubles(0.0)), scale, g.doubles(1.0))
+        safe = g("Where", g("Greater", scale, doubles(g, 0.0)), scale, doubles(g, 1.0))
         z = g.cast(g("Div", g("Sub", values, loc), safe), FLOAT)
-        z = g("Where", gone, g.floats(0.0), z)
-        newest = g("ReduceMax", place, g.integers(1))
-        last, there = _at(g, z, newest), g("GreaterOrEqual", newest, g.floats(float(self.paths.oldest)))
+        z = g("Where", gone, floats(g, 0.0), z)
+        newest = g("ReduceMax", place, integers(g, 1))
+        last, there = _at(g, z, newest), g("GreaterOrEqual", newest, floats(g, float(self.paths.oldest)))
         drift = g("Add", last, g("Mul", g.cast(g("Div", slope, safe), FLOAT), g.constant(self.ahead)))
-        flat = g("Mul", g("Where", has_level, g.floats(0.0), last), g.constant(np.ones(self.horizon, np.float32)))
+        flat = g("Mul", g("Where", has_level, floats(g, 0.0), last), g.constant(np.ones(self.horizon, np.float32)))
         first = g("Mul", last, g.constant(np.ones(self.horizon, np.float32)))
         cycles, flags = self._cycles(g, z, place, last)
-        lines = [g("Unsqueeze", line, g.integers(1)) for line in (first, drift, flat)]
+        lines = [g("Unsqueeze", line, integers(g, 1)) for line in (first, drift, flat)]
         naive = g.concat(lines[0], *cycles, *lines[1:])
         found = g.concat(there, *flags, g("And", there, has_drift), g("And", there, has_level))
         by_step = g(
-            "Reshape", g("Transpose", naive, attributes={"perm": [0, 2, 1]}), g.integers(-1, self.horizon * len(self.paths.order))
+            "Reshape", g("Transpose", naive, attributes={"perm": [0, 2, 1]}), integers(g, -1, self.horizon * len(self.paths.order))
         )
         unseen = g("MatMul", g.slice(g.cast(gone, FLOAT), n - self.lags, n), g.constant(self.of_seen))
         return RowNames(g.concat(g.slice(z, n - self.lags, n), by_step), loc, scale, unseen, _barrier(g, found))
@@ -123,12 +123,12 @@ class RowGraph:
         inside[n - level :, 0] = inside[n - drift :, 1] = inside[n - 2 * drift : n - drift, 2] = 1.0
         member = g.constant(inside)
         count = g("Sub", g.constant(inside.sum(axis=0)), g("MatMul", g.cast(gone, DOUBLE), member))
-        mean = g("Div", g("MatMul", values, member), g("Max", count, g.doubles(1.0)))
+        mean = g("Div", g("MatMul", values, member), g("Max", count, doubles(g, 1.0)))
         (now, recent, earlier), (first, second, third) = (
             g.split(mean, [1, 1, 1]),
-            g.split(g("Greater", count, g.doubles(0.0)), [1, 1, 1]),
+            g.split(g("Greater", count, doubles(g, 0.0)), [1, 1, 1]),
         )
-        return now, g("Div", g("Sub", recent, earlier), g.doubles(drift)), first, g("And", second, third)
+        return now, g("Div", g("Sub", recent, earlier), doubles(g, drift)), first, g("And", second, third)
 
     def _spread(self, g: Graph, rows: str) -> str:
         """The mean seasonal difference, of neighbours where there are few. Shape [B, 1]."""
@@ -136,50 +136,50 @@ class RowGraph:
         mean, count = self._differences(g, rows, season)
         if season == 1:
             return mean
-        return g("Where", g("Less", count, g.doubles(fewest)), self._differences(g, rows, 1)[0], mean)
+        return g("Where", g("Less", count, doubles(g, fewest)), self._differences(g, rows, 1)[0], mean)
 
     def _differences(self, g: Graph, rows: str, lag: int) -> tuple[str, str]:
         n, window = self.paths.rows, self.spread.window
         difference = g("Abs", g("Sub", g.slice(rows, n - window, n), g.slice(rows, n - window - lag, n - lag)))
         gone = g("IsNaN", difference)
-        count = g("Sub", g.doubles(window), g("ReduceSum", g.cast(gone, DOUBLE), g.integers(1)))
-        total = g("ReduceSum", g("Where", gone, g.doubles(0.0), difference), g.integers(1))
-        return g("Div", total, g("Max", count, g.doubles(1.0))), count
+        count = g("Sub", doubles(g, window), g("ReduceSum", g.cast(gone, DOUBLE), integers(g, 1)))
+        total = g("ReduceSum", g("Where", gone, doubles(g, 0.0), difference), integers(g, 1))
+        return g("Div", total, g("Max", count, doubles(g, 1.0))), count
 
     def _cycles(self, g: Graph, z: str, place: str, last: str) -> tuple[list[str], list[str]]:
         """The cycles and their means [B, paths, H], and which there is anything of [B, paths]."""
         if not len(self.paths.cycles):
             return [], []
-        shape, padded = self.paths.cycles.shape, g("Pad", place, g.integers(0, 0, 0, 1), g.floats(-1.0))
+        shape, padded = self.paths.cycles.shape, g("Pad", place, integers(g, 0, 0, 0, 1), floats(g, -1.0))
         candidates = g("Gather", padded, g.constant(self.paths.candidates), attributes={"axis": 1})
-        best = g("ReduceMax", candidates, g.integers(3), attributes={"keepdims": 0})
-        nothing = g("Less", best, g.floats(0.0))
-        flat = g("Reshape", g("Max", best, g.floats(0.0)), g.integers(-1, shape[0] * shape[1]))
-        value = g("Reshape", g("GatherElements", z, g.cast(flat, INT64), attributes={"axis": 1}), g.integers(-1, *shape))
-        beside = g("Unsqueeze", last, g.integers(2))
-        filled, some = [g("Where", nothing, beside, value)], [_any(g, g("Sub", g.floats(1.0), g.cast(nothing, FLOAT)))]
+        best = g("ReduceMax", candidates, integers(g, 3), attributes={"keepdims": 0})
+        nothing = g("Less", best, floats(g, 0.0))
+        flat = g("Reshape", g("Max", best, floats(g, 0.0)), integers(g, -1, shape[0] * shape[1]))
+        value = g("Reshape", g("GatherElements", z, g.cast(flat, INT64), attributes={"axis": 1}), integers(g, -1, *shape))
+        beside = g("Unsqueeze", last, integers(g, 2))
+        filled, some = [g("Where", nothing, beside, value)], [_any(g, g("Sub", floats(g, 1.0), g.cast(nothing, FLOAT)))]
         if len(self.paths.means):
             members = g.constant((self.paths.means > 0).astype(np.float32))
-            count = g("MatMul", members, g("Sub", g.floats(1.0), g.cast(nothing, FLOAT)))
-            total = g("MatMul", members, g("Where", nothing, g.floats(0.0), value))
-            mean = g("Div", total, g("Max", count, g.floats(1.0)))
-            filled.append(g("Where", g("Greater", count, g.floats(0.0)), mean, beside))
+            count = g("MatMul", members, g("Sub", floats(g, 1.0), g.cast(nothing, FLOAT)))
+            total = g("MatMul", members, g("Where", nothing, floats(g, 0.0), value))
+            mean = g("Div", total, g("Max", count, floats(g, 1.0)))
+            filled.append(g("Where", g("Greater", count, floats(g, 0.0)), mean, beside))
             some.append(_any(g, count))
         return filled, some
 
 
 def _at(g: Graph, values: str, place: str) -> str:
     """The value of each row at a place [B, 1], the first one where the place is negative."""
-    index = g.cast(g("Max", place, g.floats(0.0)), INT64)
+    index = g.cast(g("Max", place, floats(g, 0.0)), INT64)
     return g("GatherElements", values, index, attributes={"axis": 1})
 
 
 def _any(g: Graph, count: str) -> str:
-    return g("Greater", g("ReduceMax", count, g.integers(2), attributes={"keepdims": 0}), g.floats(0.0))
+    return g("Greater", g("ReduceMax", count, integers(g, 2), attributes={"keepdims": 0}), floats(g, 0.0))
 
 
 def _barrier(g: Graph, found: str) -> str:
     """-inf for paths of which nothing was found, where anything was found of others. Shape [B, 1, R]."""
-    some = g("Greater", g("ReduceMax", g.cast(found, FLOAT), g.integers(1)), g.floats(0.0))
+    some = g("Greater", g("ReduceMax", g.cast(found, FLOAT), integers(g, 1)), floats(g, 0.0))
     blocked = g("And", g("Not", found), some)
-    return g("Unsqueeze", g("Where", blocked, g.floats(-np.inf), g.floats(0.0)), g.integers(1))
+    return g("Unsqueeze", g("Where", blocked, floats(g, -np.inf), floats(g, 0.0)), integers(g, 1))

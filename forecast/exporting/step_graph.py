@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 import onnx
 
-from forecast.exporting.graph import DOUBLE, FLOAT, Graph, Port
+from forecast.exporting.graph import DOUBLE, FLOAT, Graph, Port, doubles, floats, integers, silu
 from forecast.exporting.row_graph import RowGraph, RowNames, through_cell
 from forecast.networks.normalisers.windowed_spread import FLOOR
 from forecast.networks.one_step import CELLS, STATES, Affine, Cell, OneStep, Weights
@@ -62,7 +62,7 @@ class StepGraph:
     def _add(self) -> None:
         g, step = self.g, self.step
         every = g.concat("ring", "y")
-        g("Slice", every, g.integers(1), g.integers(step.paths.rows), g.integers(1), name=NEXT + "ring")
+        g("Slice", every, integers(g, 1), integers(g, step.paths.rows), integers(g, 1), name=NEXT + "ring")
         rows = RowGraph(step).add(g, every, self._floor())
         context, told = self._covariates()
         lags, paths = step.lags, step.horizon * len(step.paths.order)
@@ -70,9 +70,9 @@ class StepGraph:
         add_cell, parts = _CELLS[step.cell]
         embedded, *given = g.split(self._embedded(rows, recent, context), [step.hidden * part for part in (1, *parts)])
         output = add_cell(g, step, given)
-        shape = g.integers(-1, step.horizon, len(step.paths.order))
+        shape = integers(g, -1, step.horizon, len(step.paths.order))
         naive = g("Reshape", g.slice(rows.values, lags, lags + paths), shape)
-        numbers = self._numbers(g.concat(output, g.silu(embedded)), g("Reshape", seen, shape), told)
+        numbers = self._numbers(g.concat(output, silu(g, embedded)), g("Reshape", seen, shape), told)
         self._forecasts(numbers, naive, rows)
 
     def _floor(self) -> str:
@@ -80,10 +80,10 @@ class StepGraph:
         g = self.g
         count, mean = g.split("statistics", [1, 1])
         there = g("Equal", "y", "y")
-        size, more = g("Where", there, g("Abs", "y"), g.doubles(0.0)), g("Add", count, g.cast(there, DOUBLE))
-        after = g("Div", g("Add", g("Mul", mean, count), size), g("Max", more, g.doubles(1.0)))
+        size, more = g("Where", there, g("Abs", "y"), doubles(g, 0.0)), g("Add", count, g.cast(there, DOUBLE))
+        after = g("Div", g("Add", g("Mul", mean, count), size), g("Max", more, doubles(g, 1.0)))
         g.concat(more, after, name=NEXT + "statistics")
-        return g("Mul", after, g.doubles(FLOOR))
+        return g("Mul", after, doubles(g, FLOOR))
 
     def _covariates(self) -> tuple[str | None, str | None]:
         """Covariates of the step in the panel's units [B, K + P + S], and what the decoder is told of the H after it [B, H, E]."""
@@ -94,19 +94,19 @@ class StepGraph:
             if widths[number]:
                 here = slice(offsets[number], offsets[number + 1])
                 value = g("Div", g("Sub", name, g.constant(step.covariate_loc[here])), g.constant(step.covariate_scale[here]))
-                value = g("Where", g("IsNaN", value), g.floats(0.0), value)
+                value = g("Where", g("IsNaN", value), floats(g, 0.0), value)
                 parts.append(g("Gather", value, g.constant(np.array(0)), attributes={"axis": 1}) if name == "known" else value)
                 if name == "known" and step.known is not None:
                     ahead = g("MatMul", g.slice(value, 1, 1 + step.horizon), g.constant(step.known.embed.weight))
-                    told = g.silu(g("Add", ahead, g.constant(step.known.embed.bias)))
+                    told = silu(g, g("Add", ahead, g.constant(step.known.embed.bias)))
         return (g.concat(*parts) if parts else None), told
 
     def _embedded(self, rows: RowNames, recent: str, context: str | None) -> str:
         """The embedded input and, after it, what the cell makes of it. Shape [B, D + gates * D]."""
         g, step, lags = self.g, self.step, self.step.lags
         of_lags, of_seen, of_rest = np.split(step.embed.weight, [lags, 2 * lags])
-        total = g("Max", g("Add", g("Abs", rows.loc), rows.scale), g.doubles(np.finfo(np.float64).tiny))
-        ratio = g("Log", g("Add", g.cast(g("Div", rows.scale, total), FLOAT), g.floats(1e-4)))
+        total = g("Max", g("Add", g("Abs", rows.loc), rows.scale), doubles(g, np.finfo(np.float64).tiny))
+        ratio = g("Log", g("Add", g.cast(g("Div", rows.scale, total), FLOAT), floats(g, 1e-4)))
         inputs = g.concat(recent, ratio, *([] if context is None else [context]))
         bias = through_cell(step, (step.embed.bias + of_seen.sum(axis=0))[None])[0]
         bias[step.hidden :] += step.inputs.bias
@@ -116,23 +116,23 @@ class StepGraph:
     def _numbers(self, summary: str, seen: str, told: str | None) -> str:
         """Weights of the paths and numbers of the head, [B, H, R + P]. seen: the compressed paths [B, H, R]."""
         g, step = self.g, self.step
-        hidden = g.silu(_affine(g, summary, *step.decode))
-        numbers = g("Reshape", _affine(g, hidden, *_by_step(step)), g.integers(-1, step.horizon, step.numbers))
+        hidden = silu(g, _affine(g, summary, *step.decode))
+        numbers = g("Reshape", _affine(g, hidden, *_by_step(step)), integers(g, -1, step.horizon, step.numbers))
         if told is not None and step.known is not None:
-            effect = g("Reshape", _affine(g, hidden, *step.known.effect), g.integers(-1, len(step.known.embed.bias), step.numbers))
+            effect = g("Reshape", _affine(g, hidden, *step.known.effect), integers(g, -1, len(step.known.embed.bias), step.numbers))
             numbers = g("Add", numbers, g("MatMul", told, effect))
         if step.mixer is None:
             return numbers
-        of_summary = g("Unsqueeze", _affine(g, summary, *step.mixer.summary), g.integers(1))
+        of_summary = g("Unsqueeze", _affine(g, summary, *step.mixer.summary), integers(g, 1))
         mixed = g("Add", g("MatMul", seen, g.constant(step.mixer.paths)), g.constant(step.mixer.steps))
-        return g("Add", numbers, g("MatMul", g.silu(g("Add", mixed, of_summary)), g.constant(step.mixer.out)))
+        return g("Add", numbers, g("MatMul", silu(g, g("Add", mixed, of_summary)), g.constant(step.mixer.out)))
 
     def _forecasts(self, numbers: str, naive: str, rows: RowNames) -> None:
         g, quantiles, count = self.g, self.step.quantiles, len(self.step.paths.order)
         learned = len(quantiles.gaps)
         weights, residual, *gaps = g.split(numbers, [count, 1, *([learned] if learned else [])], axis=2)
         weights = g("Softmax", g("Add", weights, rows.barrier), attributes={"axis": 2})
-        centre = g("Add", g("ReduceSum", g("Mul", weights, naive), g.integers(2)), residual)
+        centre = g("Add", g("ReduceSum", g("Mul", weights, naive), integers(g, 2)), residual)
         if not learned:
             distances = g.constant(quantiles.fixed.T)
         else:
@@ -140,10 +140,10 @@ class StepGraph:
             soft = g("Sub", g("Relu", gaps[0]), g("Log", g("Sigmoid", g("Abs", gaps[0]))))
             distances = g("MatMul", g("Mul", soft, g.constant(quantiles.gaps.T)), g.constant(quantiles.signs.T))
         scaled = g.cast(g("Add", distances, centre), DOUBLE)
-        scale, loc = (g("Unsqueeze", value, g.integers(2)) for value in (rows.scale, rows.loc))
+        scale, loc = (g("Unsqueeze", value, integers(g, 2)) for value in (rows.scale, rows.loc))
         every = g("Add", g("Mul", scaled, scale), loc)
-        g.several("Split", (every, g.integers(len(quantiles.signs) - 1, 1)), ["quantiles", "last"], {"axis": 2})
-        g("Squeeze", "last", g.integers(2), name="mean")
+        g.several("Split", (every, integers(g, len(quantiles.signs) - 1, 1)), ["quantiles", "last"], {"axis": 2})
+        g("Squeeze", "last", integers(g, 2), name="mean")
 
 
 def _by_step(step: OneStep) -> Affine:
@@ -188,4 +188,4 @@ def _affine(g: Graph, x: str, weight: Weights, bias: Weights) -> str:
 
 def _compressed(g: Graph, z: str) -> str:
     """sign(z) log(1 + |z|)."""
-    return g("Mul", g("Sign", z), g("Log", g("Add", g("Abs", z), g.floats(1.0))))
+    return g("Mul", g("Sign", z), g("Log", g("Add", g("Abs", z), floats(g, 1.0))))

@@ -21,6 +21,7 @@ VARIANTS: dict[str, tuple[NetworkSettings, tuple[int, ...], Widths]] = {
     "points": (NetworkSettings(head="point", memory="short"), (4, 12), WIDTHS),
     "no mixer": (NetworkSettings(mixer=0, memory="short"), (7,), Widths()),
     "long memory": (NetworkSettings(), (4, 12), Widths(known=1)),
+    "more lags than the paths read": (NetworkSettings(memory="short", lags=80), (4,), Widths()),
     "no season": (NetworkSettings(memory="short"), (), Widths(static=1)),
     "a season that fits once": (NetworkSettings(memory="short"), (4, 20), Widths(past=2)),
 }
@@ -29,7 +30,7 @@ VARIANTS: dict[str, tuple[NetworkSettings, tuple[int, ...], Widths]] = {
 def _network(variant: str) -> tuple[Network, NetworkSettings]:
     given, seasons, widths = VARIANTS[variant]
     settings = NetworkSettings(
-        encoder=given.encoder, head=given.head, mixer=given.mixer, memory=given.memory, lags=12, hidden_size=16
+        encoder=given.encoder, head=given.head, mixer=given.mixer, memory=given.memory, lags=given.lags or 12, hidden_size=16
     )
     torch.manual_seed(3)
     network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=seasons, widths=widths)
@@ -49,7 +50,7 @@ def _series(kind: str) -> Tensor:
         return torch.cat(made)
     rare, ended = walk.clone(), whole.clone()
     rare[:, torch.arange(STEPS) % 9 != 4] = torch.nan
-    ended[:, 20:] = torch.nan
+    ended[:, 8:] = torch.nan
     return torch.cat([*made, torch.zeros_like(whole), walk, rare, ended, torch.full_like(walk, torch.nan), walk * 1e-9])
 
 

@@ -22,6 +22,7 @@ VARIANTS: dict[str, NetworkSettings] = {
     "no mixer": NetworkSettings(mixer=0),
     "long memory": NetworkSettings(memory="long"),
     "one lag": NetworkSettings(lags=1),
+    "more lags than the paths read": NetworkSettings(lags=80),
 }  # fmt: skip
 SEASONS = {"two seasons": (4, 12), "one season": (7,), "no season": (), "a season that fits once": (4, 20)}
 
@@ -53,7 +54,7 @@ def _series(kind: str) -> Tensor:
         return torch.cat(made)
     rare, ended = walk.clone(), whole.clone()
     rare[:, torch.arange(STEPS) % 9 != 4] = torch.nan
-    ended[:, 20:] = torch.nan
+    ended[:, 8:] = torch.nan
     return torch.cat([*made, walk, rare, ended, torch.full_like(walk, torch.nan), walk * 1e-9, walk * 1e9])
 
 
