@@ -20,7 +20,7 @@ STATE_NAMES = ("h", "c")
 NEXT = "next_"
 
 
-def exportable() -> tuple[str, ...]:
+def exportable() -> tuple[Cell, ...]:
     """Returns the kinds of models that have a graph."""
     return CELLS
 

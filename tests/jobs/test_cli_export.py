@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import util
 from pathlib import Path
 
+import onnx
 import pytest
 
 from forecast.core.frequency import Frequency
@@ -12,7 +13,10 @@ from forecast.core.panel import Roles
 from forecast.exporting.made_panel import made_panel
 from forecast.neural.registry import NEURAL
 from forecast.storage.bundle import save_bundle
+from forecast.tracking.registry import Registry
+from forecast.tracking.store import Store
 from tests.jobs.command_line import run
+from tests.unit.tracking.test_registry import register
 
 DAILY = Frequency.parse("D", (7,))
 
@@ -34,6 +38,15 @@ def test_a_bundle_is_exported_and_the_table_says_what_each_file_is_worth(tmp_pat
         assert ran.code == 0, ran.err
         assert all(word in ran.out for word in ("step.onnx", "step_int8.onnx", "MASE", "KiB"))
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"step.onnx", "step_int8.onnx", "initial_state.npz"}
+
+
+def test_a_model_of_the_registry_is_named_by_its_alias(tmp_path: Path) -> None:
+    store = Store.at(tmp_path / "mlflow")
+    Registry(store).set_champion("sales", register(store, _bundle(tmp_path / "bundle")))
+    ran = run("export", "sales@champion", "--tracking", store.uri, "--output", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    facts = {entry.key: entry.value for entry in onnx.load(tmp_path / "out" / "step.onnx").metadata_props}
+    assert facts["version"].startswith("sales/1@")
 
 
 def test_what_cannot_be_exported_is_named(tmp_path: Path) -> None:

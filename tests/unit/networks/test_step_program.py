@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,8 @@ def _require_equal(network: Network, settings: NetworkSettings, y: Tensor) -> No
         states, ring, statistics = out.states, out.ring, out.statistics
         _require_close(out.quantiles, expected.quantiles[:, 0], y)
         _require_close(out.mean, expected.mean[:, 0], y)
-        for mine, theirs in zip((*states, ring, statistics), (*state.encoder, state.ring, state.statistics), strict=True):
+        found: list[NDArray[Any]] = [*states, ring, statistics]
+        for mine, theirs in zip(found, (*state.encoder, state.ring, state.statistics), strict=True):
             np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-5, atol=1e-5)
 
 
