@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.12 ..." >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(QUIET) $(BIN)/python -m pip install --quiet -c constraints.txt '$(TORCH)'
-	$(QUIET) $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(QUIET) $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,onnx]'
 	touch $@
 
 demo: $(STAMP)  ## Sample data -> benchmark -> promote -> score -> report, in demo-output/

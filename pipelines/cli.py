@@ -157,6 +157,23 @@ def attention(
 
 
 @app.command()
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A bundle's folder, or NAME@ALIAS of the registry.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    int8: Annotated[bool, typer.Option("--int8", help="A quantised model too.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Long CSV or Parquet to compare on; made up if not given.")] = None,
+    tracking: Annotated[str, typer.Option(metavar="URI", help="Store of the registry.")] = "mlruns",
+) -> None:
+    """Write a network as ONNX that takes one observation and its state, compared with the original first."""
+    from pipelines import verbs
+    from pipelines.export import ExportRequest
+
+    verbs.export(ExportRequest(model=model, output=output, int8=int8, data=data, tracking=tracking))
+
+
+@app.command()
 def doctor(
     uri: Annotated[str, typer.Option(help="Tracking store to reach.")] = "mlruns",
     output: Annotated[Path, typer.Option(help="Where outputs would go.")] = Path(),

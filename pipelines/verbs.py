@@ -19,6 +19,7 @@ from pipelines.shipped import locate
 
 if TYPE_CHECKING:
     from forecast.config.sections import Config
+    from pipelines.export import ExportRequest
     from pipelines.quick import QuickRequest
 
 
@@ -139,6 +140,14 @@ def attention(file: Path, overrides: Sequence[str], series: str | None, bundle: 
     shown = job.attention(config, series, bundle)
     console.table(f"What the forecast of {shown.unique_id} looks at", ["steps before", "weight"], job.rows(shown))
     console.result(f"page {shown.page}; table {shown.table}")
+
+
+def export(request: ExportRequest) -> None:
+    """`forecast export`."""
+    _prepare()
+    from pipelines import export as job
+
+    job.show(job.export(request), request, Console("export"))
 
 
 def config_schema() -> None:

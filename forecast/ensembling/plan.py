@@ -17,6 +17,7 @@ from forecast.networks.build import default_lags
 from forecast.networks.encoder_table import LONGEST_WINDOW
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName
+from forecast.networks.settings import Memory
 from forecast.neural.device import Precision
 from forecast.neural.training_settings import TrainingSettings
 
@@ -46,6 +47,7 @@ class Member:
     stride: int = 4
     carry: bool = True
     precision: Precision = "auto"
+    memory: Memory = "long"
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # a mistyped name in a configuration is a mistake
 

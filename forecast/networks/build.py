@@ -17,6 +17,7 @@ from forecast.networks.parts import DRAWN, build_head, build_normaliser
 from forecast.networks.settings import NetworkSettings, Sizes
 
 LONGEST_LEAD = 400  # rows: a longer season is no naive path and no lag
+SPARE_ROWS = 14  # of the ring of a short memory, beside the lags: with count and mean of |y| the state has 16 numbers more
 
 
 def default_lags(season_lengths: tuple[int, ...]) -> int:
@@ -75,10 +76,11 @@ def build_network(
     # Without a lag vector the level stays that of the default: an ablation takes one thing away.
     reach = lags if lags > 1 else usual
     level_window = max([*(m for m in seasons if m <= reach), 4])
-    paths = NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
+    rows = reach + SPARE_ROWS + 1 if settings.memory == "short" else None  # the ring, and the value of the step itself
+    paths = _naive_paths(horizon, seasons, level_window, rows)
     normaliser = build_normaliser(
         settings.normaliser or ("exponential_smoothing" if settings.encoder == "esrnn" else "windowed_spread"),
-        season_lengths=seasons, level_window=level_window, wiggle=settings.wiggle,
+        season_lengths=seasons, level_window=level_window, wiggle=settings.wiggle, rows=rows,
     )  # fmt: skip
     head = build_head(settings.head, horizon=horizon, levels=levels, season_length=season, tau=settings.tau)
     count, first = paths.count + normaliser.is_path, paths.count if normaliser.is_path else paths.first
@@ -93,6 +95,21 @@ def build_network(
     return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
                    hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar,
                    input_noise=settings.input_noise)  # fmt: skip
+
+
+def _naive_paths(horizon: int, seasons: tuple[int, ...], level_window: int, rows: int | None) -> NaivePaths:
+    """The paths that the last `rows` rows hold; None: all that there are."""
+    if rows is None:
+        return NaivePaths(horizon=horizon, season_lengths=seasons, level_window=level_window)
+    return NaivePaths(horizon=horizon, season_lengths=tuple(m for m in seasons if m <= rows), level_window=level_window,
+                      drift_window=_drift_window(seasons, level_window, rows), rows=rows)  # fmt: skip
+
+
+def _drift_window(seasons: tuple[int, ...], level_window: int, rows: int) -> int:
+    """Steps of a level of which two fit: whole cycles, of the longest season that can."""
+    half = rows // 2
+    cycles = [half // m * m for m in reversed(seasons) if m <= half]
+    return level_window if level_window <= half else max(cycles[0] if cycles else half, 1)
 
 
 def build_model(

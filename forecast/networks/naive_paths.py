@@ -42,19 +42,26 @@ class NaivePaths:
     level.
 
     The level is the mean of the last window, the drift the difference of two neighbouring windows' levels over their distance. A
-    season has CYCLES values of a phase, or as many as LONGEST_PATH rows hold; missing ones are filled as the seasonal naive fills them.
+    season has CYCLES values of a phase, or as many as `rows` hold; missing ones are filled as the seasonal naive fills them.
 
     Args:
         horizon: H.
-        season_lengths: Seasons, in steps, shortest first; each needs `season` rows of lead.
+        season_lengths: Seasons, in steps, shortest first; each needs `season` rows.
         level_window: Steps of the level.
+        drift_window: Steps of each of the two levels of the drift; None for those of the level.
+        rows: The last rows that the cycles of a season are taken from, the origin's among them.
     """
 
-    def __init__(self, *, horizon: int, season_lengths: tuple[int, ...], level_window: int) -> None:
+    def __init__(
+        self, *, horizon: int, season_lengths: tuple[int, ...], level_window: int, drift_window: int | None = None,
+        rows: int = LONGEST_PATH,
+    ) -> None:  # fmt: skip
         self.horizon, self.season_lengths, self.level_window = horizon, season_lengths, level_window
-        self.cycles = [min(max(LONGEST_PATH // m, 1), CYCLES) for m in season_lengths]
+        self.drift_window = drift_window or level_window
+        self.cycles = [min(max(rows // m, 1), CYCLES) for m in season_lengths]
         self.count = 3 + sum(cycles + int(cycles > 1) for cycles in self.cycles)
-        self.lead = max([*(c * m for c, m in zip(self.cycles, season_lengths, strict=True)), 2 * level_window, 1]) - 1
+        longest = (c * m for c, m in zip(self.cycles, season_lengths, strict=True))
+        self.lead = max([*longest, level_window, 2 * self.drift_window]) - 1
         self.first = 1 if season_lengths else 0  # the path that an untrained network follows
 
     def __call__(self, y: Tensor, lead: int, origins: Tensor) -> Paths:
@@ -100,13 +107,18 @@ class NaivePaths:
 
     def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""
-        width = self.level_window
-        total, count = window_sum(values, width), window_sum(seen.to(values.dtype), width)
-        level = total / count.clamp(min=1)  # column c is the window that ends at column c + width - 1 of y
-        now = origins + lead - width + 1
-        here, before = count.gather(1, now) > 0, count.gather(1, now - width) > 0
-        slope = (level.gather(1, now) - level.gather(1, now - width)) / width
-        return torch.where(here, level.gather(1, now), torch.nan), slope, here & before
+        end = origins + lead + 1
+        (level, found), (recent, here) = (
+            _window_mean(values, seen, end, width) for width in (self.level_window, self.drift_window)
+        )
+        earlier, before = _window_mean(values, seen, end - self.drift_window, self.drift_window)
+        return torch.where(found, level, torch.nan), (recent - earlier) / self.drift_window, here & before
+
+
+def _window_mean(values: Tensor, seen: Tensor, end: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The mean of the observed values of the `width` columns before each `end`, and whether there are any, each [B, O]."""
+    total, count = (window_sum(x, width).gather(1, end - width) for x in (values, seen.to(values.dtype)))
+    return total / count.clamp(min=1), count > 0
 
 
 def _mean(paths: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

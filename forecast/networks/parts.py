@@ -19,7 +19,7 @@ from forecast.networks.heads.tweedie import TweedieHead
 from forecast.networks.heads.zero_inflated import ZeroInflatedHead
 from forecast.networks.interfaces import Head, Normaliser
 from forecast.networks.normalisers.exponential_smoothing import ExponentialSmoothing
-from forecast.networks.normalisers.windowed_spread import WindowedSpread
+from forecast.networks.normalisers.windowed_spread import WindowedSpread, fewest_differences
 
 HeadName = Literal[
     "quantile", "point", "nonnegative_quantile", "negative_binomial", "zero_inflated", "tweedie", "student_t", "likelihood"
@@ -32,10 +32,23 @@ DRAWN: frozenset[HeadName] = frozenset({"negative_binomial", "zero_inflated", "t
 NormaliserName = Literal["windowed_spread", "exponential_smoothing"]
 
 
-def build_normaliser(name: NormaliserName, *, season_lengths: tuple[int, ...], level_window: int, wiggle: float) -> Normaliser:
-    """Returns a new normaliser of these seasons; the spread is that of ten cycles of the shortest."""
+def build_normaliser(
+    name: NormaliserName, *, season_lengths: tuple[int, ...], level_window: int, wiggle: float, rows: int | None = None
+) -> Normaliser:
+    """Returns a new normaliser of these seasons; the spread is that of ten cycles of the shortest.
+
+    Args:
+        name: Which.
+        season_lengths, level_window, wiggle: See ExponentialSmoothing.
+        rows: How many of the last rows the spread may be taken from; None: all that it asks for. Of a season that leaves too few
+            differences the spread is that of neighbours.
+    """
     season = season_lengths[0] if season_lengths else 1
+    if rows is not None and rows - season < fewest_differences(season):
+        season = 1
     spread_window = max(10 * season, 24)
+    if rows is not None:
+        spread_window = min(spread_window, rows - season)
     if name == "exponential_smoothing":
         return ExponentialSmoothing(
             season_lengths=season_lengths, level_window=level_window, spread_window=spread_window, wiggle=wiggle

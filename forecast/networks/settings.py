@@ -47,6 +47,7 @@ DecoderName = Literal[
     "segments",
     "attention",
 ]
+Memory = Literal["long", "short"]
 
 
 class Sizes(NamedTuple):
@@ -96,6 +97,8 @@ class NetworkSettings:
     attention: How the decoder `attention` weighs the steps of the window.
     initial_state, recurrent_weights, activation, forget_bias, peepholes: See CellOptions. residual, layer_norm: Of `stacked`.
     input_noise: Deviation of the noise on the lag vectors while the network learns, scaled units.
+    memory: `short` reads nothing but the lags and SPARE_ROWS before them, so that the carried state is small; `long` also reads four
+        cycles of every season and the spread of ten.
     """
 
     encoder: EncoderName = "gru"
@@ -127,3 +130,4 @@ class NetworkSettings:
     layer_norm: bool = True
     input_noise: float = 0.0
     attention: AttentionKind = "additive"
+    memory: Memory = "long"

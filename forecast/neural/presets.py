@@ -8,7 +8,7 @@ from typing import Any, final
 
 from forecast.networks.encoder_table import FAMILIES
 from forecast.networks.parts import HeadName
-from forecast.networks.settings import DecoderName, EncoderName
+from forecast.networks.settings import DecoderName, EncoderName, Memory
 
 
 @final
@@ -17,7 +17,7 @@ class Preset:
     """Defaults of the settings that models differ in; see NetworkSettings and TrainingSettings.
 
     forced_share: of max_steps, gives forced_steps. stride: larger where every origin costs a window or a walk through the horizon.
-    mixer: 0 where the decoder has its own way to the steps.
+    mixer: 0 where the decoder has its own way to the steps. memory: see NetworkSettings.
     """
 
     hidden_size: int = 128
@@ -28,15 +28,16 @@ class Preset:
     stride: int = 4
     mixer: int = 32
     head: HeadName = "quantile"
+    memory: Memory = "long"
 
     def changed(
         self, *, hidden_size: int | None, dropout: float | None, learning_rate: float | None, weight_decay: float | None,
-        stride: int | None, mixer: int | None, head: HeadName | None,
+        stride: int | None, mixer: int | None, head: HeadName | None, memory: Memory | None,
     ) -> Preset:  # fmt: skip
         """Returns the preset with the given settings in the place of its own; None leaves its own."""
         given: Mapping[str, Any] = {
             "hidden_size": hidden_size, "dropout": dropout, "learning_rate": learning_rate, "weight_decay": weight_decay,
-            "stride": stride, "mixer": mixer, "head": head,
+            "stride": stride, "mixer": mixer, "head": head, "memory": memory,
         }  # fmt: skip
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
@@ -52,6 +53,10 @@ DECODER_PRESETS: Mapping[DecoderName, Preset] = {
 }
 # What an encoder asks for in addition.
 _ENCODERS: Mapping[EncoderName, Mapping[str, Any]] = {
+    # A state of no more numbers than the textbook's, beside the lags (docs/log.md has what it costs).
+    "elman": {"memory": "short"},
+    "lstm": {"memory": "short"},
+    "gru": {"memory": "short"},
     # Four layers each; those of the M4 winner were 40 wide.
     "dilated": {"hidden_size": 40},
     "esrnn": {"hidden_size": 40},

@@ -15,7 +15,7 @@ from forecast.networks.encoders.fused import Activation, CellName, InitialState,
 from forecast.networks.encoders.linear_window import LinearKind
 from forecast.networks.network import LossWeight
 from forecast.networks.parts import HeadName, NormaliserName
-from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
+from forecast.networks.settings import DecoderName, EncoderName, Memory, NetworkSettings
 from forecast.neural.device import DeviceName, Precision
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.presets import preset_of
@@ -37,7 +37,7 @@ def recurrent(
     forget_bias: float = 1.0, peepholes: bool = False, residual: bool = True, layer_norm: bool = True, input_noise: float = 0.0,
     clip_value: float = 0.0, truncate_after: int = 0, patience: int = 0, average_last: int = 0, compile: bool = False,
     device: DeviceName = "auto",
-    attention: AttentionKind = "additive",
+    attention: AttentionKind = "additive", memory: Memory | None = None,
 ) -> NeuralForecaster:  # fmt: skip
     """Returns an untrained NeuralForecaster from flat arguments; see NetworkSettings and TrainingSettings.
 
@@ -45,7 +45,7 @@ def recurrent(
     """
     given: dict[str, Any] = locals()  # the arguments by name, before anything else has one
     own = preset_of(encoder, decoder).changed(hidden_size=hidden_size, dropout=dropout, learning_rate=learning_rate,
-                                              weight_decay=weight_decay, stride=stride, mixer=mixer, head=head)  # fmt: skip
+                                              weight_decay=weight_decay, stride=stride, mixer=mixer, head=head, memory=memory)  # fmt: skip
     given = given | asdict(own)
     given["forced_steps"] = round(own.forced_share * max_steps) if forced_steps is None else forced_steps
     given["dilations"] = None if dilations is None else tuple(tuple(block) for block in dilations)

@@ -15,13 +15,22 @@ from forecast.core.errors import ModelError
 from forecast.storage.bundle_files import canonical_json, parse_object, sha256
 
 MANIFEST_FILE = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _LIBRARIES = ("forecast-recurrent", "numpy", "pandas", "pytorch-lightning", "safetensors", "scikit-learn", "statsforecast", "torch")
 
 Documents: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The parsed JSON of a bundle: "manifest", "recipe", "schema" and "profile"."""
 
-MIGRATIONS: Mapping[int, Callable[[Documents], Documents]] = {}
+
+def _remember_long(documents: Documents) -> Documents:
+    """From 1 to 2: networks could not yet choose what they remember of the past, and all remembered long."""
+    recipe = dict(documents["recipe"])
+    if recipe.get("kind") in ("elman", "lstm", "gru"):
+        recipe.setdefault("memory", "long")
+    return {**documents, "manifest": {**documents["manifest"], "format": 2}, "recipe": recipe}
+
+
+MIGRATIONS: Mapping[int, Callable[[Documents], Documents]] = {1: _remember_long}
 """From each older format to the next one. Weights never change their spelling: a new one would be a new file name."""
 
 

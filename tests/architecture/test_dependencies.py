@@ -58,7 +58,9 @@ def test_every_dependency_has_its_reason_in_the_decisions() -> None:
 def test_every_import_is_declared_and_every_dependency_is_imported() -> None:
     distributions = packages_distributions()
     imported = {package: {canonicalize_name(name) for name in distributions.get(package, [package])} for package in _imported()}
-    declared = set(_requirements(_project()["dependencies"]))
+    project = _project()
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
+    declared = set(_requirements(project["dependencies"] + extras))
     assert [p for p, names in imported.items() if not names & declared and p not in PARTS] == [], "imported but not declared"
     assert declared - set().union(*imported.values()) - set(USED_WITHOUT_IMPORT) == set(), "declared but not imported"
     assert all(USED_WITHOUT_IMPORT.values())

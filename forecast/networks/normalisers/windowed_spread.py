@@ -16,6 +16,11 @@ from forecast.networks.timeline import gather_steps, window_sum
 FLOOR = 0.01  # of the mean absolute value seen so far: the smallest scale
 
 
+def fewest_differences(season: int) -> int:
+    """Returns how many seasonal differences a spread needs; with fewer it is that of neighbours."""
+    return max(3, season // 2)
+
+
 @final
 class WindowedSpread(Normaliser):
     """loc = mean of the last `level_window` observed values, scale = spread = mean |y[t] - y[t - m]| over `spread_window` steps.
@@ -60,7 +65,7 @@ class WindowedSpread(Normaliser):
         if lag == 1:
             return mean, count
         short, _ = self._differences(values, seen, 1, steps)
-        return torch.where(count >= max(3, lag // 2), mean, short), count
+        return torch.where(count >= fewest_differences(lag), mean, short), count
 
     def _last(self, values: Tensor, seen: Tensor, steps: int) -> Tensor:
         """The last observed value that the lead still holds; 0 where there is none."""

@@ -48,8 +48,10 @@ def _loop(seen: Floats, season: int) -> tuple[float, float]:
     return loc, max(mean, FLOOR * float(np.mean(np.abs(observed)))) if len(observed) else 0.0
 
 
-def test_naive_paths_equal_a_plain_loop() -> None:
-    paths, y, steps = NaivePaths(horizon=6, season_lengths=(4,), level_window=5), random_y(3, 30), 30
+@pytest.mark.parametrize("width", [5, 3])
+def test_naive_paths_equal_a_plain_loop(width: int) -> None:
+    paths = NaivePaths(horizon=6, season_lengths=(4,), level_window=5, drift_window=width)
+    y, steps = random_y(3, 30), 30
     lead = torch.full((3, paths.lead), torch.nan, dtype=torch.float64)
     origins = torch.arange(steps).expand(3, -1)
     values, available = paths(torch.cat([lead, y], dim=1), paths.lead, origins)
@@ -69,15 +71,16 @@ def test_naive_paths_equal_a_plain_loop() -> None:
                     np.testing.assert_allclose(values[row, t, path, step], observed[-1] if value is None else value)
                 known_cycles = [value for value in cycles if value is not None]
                 np.testing.assert_allclose(values[row, t, 5, step], np.mean(known_cycles) if known_cycles else observed[-1])
-            before, now = seen[max(t - 9, 0) : max(t - 4, 0)], seen[max(t - 4, 0) :]
-            drifts = np.isfinite(before).any() and np.isfinite(now).any() and t >= 5
+            before, now = seen[max(t + 1 - 2 * width, 0) : max(t + 1 - width, 0)], seen[max(t + 1 - width, 0) :]
+            drifts = np.isfinite(before).any() and np.isfinite(now).any()
             assert available[row, t, 6] == drifts
             if drifts:
-                slope = (np.nanmean(now) - np.nanmean(before)) / 5
+                slope = (np.nanmean(now) - np.nanmean(before)) / width
                 np.testing.assert_allclose(values[row, t, 6], observed[-1] + slope * np.arange(1, 7))
-            assert available[row, t, 7] == np.isfinite(now).any()
+            level = seen[max(t - 4, 0) :]
+            assert available[row, t, 7] == np.isfinite(level).any()
             if available[row, t, 7]:
-                np.testing.assert_allclose(values[row, t, 7], np.nanmean(now))
+                np.testing.assert_allclose(values[row, t, 7], np.nanmean(level))
 
 
 def _last_known(seen: Floats, t: int, oldest: int) -> float | None:
