@@ -172,10 +172,12 @@ class Encoder(nn.Module, ABC):
     causal: step t depends on inputs <= t alone, and T steps at once equal T single steps with the carried state. An encoder that is
         not causal is windowed: it is handed the raw inputs of the origins [B, O, C], see `LagWindow`, reads each of them on its own
         and carries no state.
+    carries: a series can be fed piece by piece. False for an encoder that has to see its whole window each time.
     width: D of the summary.
     """
 
     causal: ClassVar[bool]
+    carries: ClassVar[bool] = True
     width: int
 
     @abstractmethod

@@ -80,7 +80,7 @@ class Network(ForecastingNetwork):
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
         self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
-        self.horizon, self.calendar = paths.horizon, calendar
+        self.horizon, self.calendar, self.carries = paths.horizon, calendar, encoder.carries
         self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
         total = sum(widths)
@@ -91,6 +91,11 @@ class Network(ForecastingNetwork):
         """Returns the state of series of which nothing was read yet."""
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64)
         return NetworkState(self.encoder.initial_state(batch), ring, self.normaliser.initial_statistics(batch))
+
+    def state_inside(self, before: Tensor, counts: Tensor) -> NetworkState:
+        """Returns the state of series that begin to be read after their lead; see `ForecastingNetwork.state_inside`."""
+        statistics = self.normaliser.warm(before[:, self.lead - self.normaliser.lead :], counts)
+        return NetworkState(self.encoder.initial_state(len(before)), before, statistics)
 
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
         """Takes the scales of the covariates and shows the head the data; see `ForecastingNetwork.prepare`."""
