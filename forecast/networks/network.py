@@ -131,7 +131,7 @@ class Network(ForecastingNetwork):
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
         """Returns the forecasts from the batch's origins and the state afterwards; see `ForecastingNetwork.predict`."""
         given, state = self.distribution(batch, encoder_state)
-        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
+        return Prediction(*self.head.forecast(given)), state
 
     def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
@@ -169,7 +169,8 @@ class Network(ForecastingNetwork):
 
     def _naive(self, history: Tensor, origins: Tensor, loc: Tensor, scale: Tensor) -> Paths:
         """The naive paths in scaled units; after them loc itself, 0 in these units, where the normaliser calls it a forecast."""
-        values, available = self.paths(history, self.lead, origins)
+        lead = self.paths.lead  # no more rows than are read: the fill runs over all of them
+        values, available = self.paths(history[:, self.lead - lead :], lead, origins)
         values = (values - loc[:, :, None]) / scale[:, :, None]
         if not self.normaliser.is_path:
             return Paths(values, available)

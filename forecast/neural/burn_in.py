@@ -46,7 +46,8 @@ def measured_burn_in(network: ForecastingNetwork, panel: Panel) -> int | None:
     """Returns the steps to read before a forecast so that it does not matter what was read before them, a power of two.
 
     The longest series are read from further and further back, until the forecasts after their ends are those from their whole
-    histories, but for FORGOTTEN of the seasonal error. A start in the first half of a history counts as none.
+    histories, but for FORGOTTEN of the seasonal error, or of the forecast itself where that is larger: float32 knows no more digits.
+    A start in the first half of a history counts as none.
 
     Returns:
         None where the start is never forgotten, as far as the histories reach.
@@ -57,14 +58,14 @@ def measured_burn_in(network: ForecastingNetwork, panel: Panel) -> int | None:
     if not len(chosen):
         return None
     unit = seasonal_errors(chosen, chosen.ends[:, None], chosen.frequency.season_length).absolute
-    unit = np.where(unit > 0, unit, np.inf)[:, :, None]
+    unit = np.where(unit > 0, unit, 0.0)[:, :, None]
     whole, _ = feed_panel(network, chosen, network.initial_state(len(chosen)))
     steps = 1
     while 2 * steps <= int(chosen.lengths.max()):
         first = np.maximum(chosen.lengths - steps, 0)
         found, _ = feed_panel(network, chosen.tail(steps), states_inside(network, chosen, first))
         judged = chosen.lengths >= 2 * steps
-        error = np.abs(found.quantiles - whole.quantiles) / unit
+        error = np.abs(found.quantiles - whole.quantiles) / np.maximum(unit, np.abs(whole.quantiles))
         if float(error[judged].max()) < FORGOTTEN:
             return steps
         steps *= 2
