@@ -48,7 +48,7 @@ def state_from(arrays: Mapping[str, AnyArray], facts: Mapping[str, Any], where: 
     try:
         frequency = Frequency.parse(facts["frequency"], tuple(facts["season_lengths"]))
         roles = Roles(**{kind: tuple(names) for kind, names in facts["roles"].items()})
-        recent = Panel(frequency, *(arrays[f"recent.{name}"] for name in _PANEL), roles)
+        recent = Panel(frequency=frequency, roles=roles, **{name: arrays[f"recent.{name}"] for name in _PANEL})
         now, middle, snapshot = (_point(arrays, name, facts["parts"]) for name in _POINTS)
         state = CarriedState(recent, arrays["begins"], now, middle, snapshot, facts["model"], int(facts["snapshot_steps"]))
     except (KeyError, TypeError, ValueError, ConfigError) as error:
