@@ -146,7 +146,7 @@ class Network(ForecastingNetwork):
         """What the head needs at the origins, the scales, which origins have a history [B, O], and the state afterwards."""
         history = batch.y[:, : self.lead + batch.steps]
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
-        covariates = self._covariates(batch)
+        covariates = _covariates(self, batch)
         encoding, after = self._encode(batch, self._inputs(batch, history, scales, covariates), state)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
@@ -203,17 +203,16 @@ class Network(ForecastingNetwork):
         constant = static[:, None].expand(-1, steps, -1)
         return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known[:, :steps], past, constant], dim=-1)
 
-    def _covariates(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
-        out = []
-        for values, loc, scale in zip(
-            (batch.known, batch.past, batch.static), self.covariate_loc.split(self.widths), self.covariate_scale.split(self.widths),
-            strict=True,
-        ):  # fmt: skip
-            out.append(torch.nan_to_num((values - loc) / scale, nan=0.0).to(torch.float32))
-        return out[0], out[1], out[2]
-
 
 def _inverse(x: Tensor) -> Tensor:
     """1 / x, and 0 where x is 0."""
     return torch.where(x > 0, 1 / torch.where(x > 0, x, 1.0), 0.0)
+
+
+def _covariates(network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
+    out = []
+    widths, loc, scale = network.widths, network.covariate_loc, network.covariate_scale
+    for values, centre, unit in zip((batch.known, batch.past, batch.static), loc.split(widths), scale.split(widths), strict=True):
+        out.append(torch.nan_to_num((values - centre) / unit, nan=0.0).to(torch.float32))
+    return out[0], out[1], out[2]

@@ -62,5 +62,5 @@ def test_the_rows_after_a_cutoff_and_those_until_it_are_the_panel() -> None:
     chosen = np.flatnonzero(panel.ends > cutoffs)
     np.testing.assert_array_equal(late.starts, cutoffs[chosen] + 1)
     for position, series in enumerate(chosen):
-        np.testing.assert_array_equal(late.series(position), panel.series(series)[series + 1 :])
+        np.testing.assert_array_equal(late.series(position), panel.series(int(series))[series + 1 :])
     np.testing.assert_array_equal(panel.after(-1).y, panel.y)

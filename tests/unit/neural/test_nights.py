@@ -29,11 +29,12 @@ class World:
     """
 
     def __init__(self, seed: int) -> None:
-        self.rng, self.day, self.rows = np.random.default_rng(seed), 0, {}
-        for number in range(9):
-            self._begin(f"s{number:02d}", 0 if number < 6 else 40 + number)
+        self.rng, self.day = np.random.default_rng(seed), 0
+        self.rows: dict[str, dict[int, tuple[float, float]]] = {}
         self.gone: set[str] = set()
         self.silent: set[str] = set()
+        for number in range(9):
+            self._begin(f"s{number:02d}", 0 if number < 6 else 40 + number)
         for _ in range(BEFORE):
             self._grow()
 
@@ -68,8 +69,7 @@ class World:
     def _grow(self) -> None:
         self.day += 1
         for uid, days in self.rows.items():
-            late = getattr(self, "silent", set())
-            if min(days) < self.day and uid not in late and self.rng.random() > 0.07:
+            if min(days) < self.day and uid not in self.silent and self.rng.random() > 0.07:
                 days[self.day] = self._value(self.day)
 
     def _restate(self, uid: str, day: int) -> None:
@@ -93,7 +93,7 @@ def fitted(request: pytest.FixtureRequest) -> NeuralForecaster:
 
 
 def test_thirty_nights_from_the_state_equal_thirty_nights_from_whole_histories(fitted: NeuralForecaster) -> None:
-    world, kinds = World(seed=3), set()
+    world, kinds = World(seed=3), set[str]()
     state = start(fitted, world.panel(), snapshot_steps=7)
     for night in range(DAYS):
         panel = world.night()
@@ -164,7 +164,7 @@ def test_a_series_that_vanished_stays_in_the_state_and_comes_back_where_it_was_l
     whole = _long()
     fewer = whole.take(np.arange(1, len(whole)))
     kept = _after(gru, fewer)
-    assert list(kept.report["kind"])[0] == "vanished"
+    assert kept.report["kind"][0] == "vanished"
     assert list(kept.state.ids) == list(whole.ids)
     back = advance(gru, kept.state, whole)
     np.testing.assert_allclose(back.frame.quantiles, gru.predict(whole).quantiles, rtol=1e-5, atol=1e-4)
