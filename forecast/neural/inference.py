@@ -82,7 +82,8 @@ def feed_panel(
         alike = np.flatnonzero(steps == size)
         rows = fed_rows(len(alike), int(size))
         for series in np.split(alike, np.arange(rows, len(alike), rows)):
-            before = network.initial_state(rows).put_first(state.take(_chosen(series)))
+            filled = fed_rows(len(series), int(size))  # the last block may be smaller
+            before = network.initial_state(filled).put_first(state.take(_chosen(series)))
             known = None if horizon_known is None else horizon_known[series]
             found, after = _read_block(network, reader, series, last[series], before, known, int(size))
             order.append(series)
