@@ -32,7 +32,7 @@ from forecast.exporting.quantisation import to_int8
 from forecast.exporting.replay import ExportedStep
 from forecast.exporting.step_graph import StepGraph
 from forecast.networks.one_step import lay_out
-from forecast.neural.carried_state import CarriedState, start, step
+from forecast.neural.carried_state import CarriedState, read_step, start
 from forecast.neural.fast_step import Stepper
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
@@ -72,7 +72,7 @@ def _contenders() -> Mapping[str, Call]:
     for name, forecaster in (("step", plain), ("step, told the calendar", told)):
         found[name] = _step_of(forecaster, start(forecaster, one), y)
     state = start(plain, one).network
-    found["step by the general way"] = lambda: step(plain, state, y)
+    found["step by the general way"] = lambda: read_step(plain, state, y)
     model = StepGraph(lay_out(plain.network, plain.settings)).model({})
     for name, data in (("exported", model.SerializeToString()), ("exported, int8", to_int8(model).SerializeToString())):
         found |= _sessions(name, data)

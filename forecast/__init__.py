@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forecast.core.errors import ForecastError as ForecastError
     from forecast.core.errors import GateError as GateError
     from forecast.core.errors import ModelError as ModelError
+    from forecast.core.errors import StateError as StateError
     from forecast.core.forecast_frame import ForecastFrame as ForecastFrame
     from forecast.core.forecaster import Forecaster as Forecaster
     from forecast.core.frequency import Frequency as Frequency
@@ -28,14 +29,25 @@ if TYPE_CHECKING:
     from forecast.evaluation.task import Task as Task
     from forecast.factory import build_forecaster as build_forecaster
     from forecast.factory import load_forecaster as load_forecaster
+    from forecast.factory import load_state as load_state
     from forecast.factory import model_names as model_names
     from forecast.factory import read_panel as read_panel
+    from forecast.factory import save_state as save_state
+    from forecast.neural.advance import advance as advance
+    from forecast.neural.carried_state import start as start
+    from forecast.neural.carried_state import step as step
+    from forecast.neural.carried_state import update as update
+    from forecast.neural.hidden_states import hidden_states as hidden_states
+    from forecast.neural.hidden_states import hidden_states_by_step as hidden_states_by_step
+    from forecast.neural.hidden_states import state_spec as state_spec
+    from forecast.neural.state_value import CarriedState as CarriedState
     from forecast.reporting.plots import forecast_plot as forecast_plot
     from forecast.reporting.report import write_report as write_report
     from forecast.scoring.job import run_score as run_score
     from forecast.storage.bundle import save_bundle as save_bundle
 
 _PLACES = {
+    "CarriedState": "neural.state_value",
     "ConfigError": "core.errors",
     "DataError": "core.errors",
     "Evaluation": "evaluation.evaluation",
@@ -48,18 +60,28 @@ _PLACES = {
     "ModelError": "core.errors",
     "Panel": "core.panel",
     "Roles": "core.panel",
+    "StateError": "core.errors",
     "Task": "evaluation.task",
+    "advance": "neural.advance",
     "build_forecaster": "factory",
     "compare": "evaluation.significance",
     "evaluate": "evaluation.backtest",
     "forecast_plot": "reporting.plots",
+    "hidden_states": "neural.hidden_states",
+    "hidden_states_by_step": "neural.hidden_states",
     "leaderboard": "evaluation.leaderboard",
     "load_config": "config.load",
     "load_forecaster": "factory",
+    "load_state": "factory",
     "model_names": "factory",
     "read_panel": "factory",
     "run_score": "scoring.job",
     "save_bundle": "storage.bundle",
+    "save_state": "factory",
+    "start": "neural.carried_state",
+    "state_spec": "neural.hidden_states",
+    "step": "neural.carried_state",
+    "update": "neural.carried_state",
     "write_report": "reporting.report",
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from forecast.config.arguments import INJECTED, TASK_ARGUMENTS, check_arguments, parameter_names
 from forecast.config.components import find_model, model_names, source_kinds
@@ -23,10 +23,15 @@ from forecast.evaluation.task import Task
 from forecast.storage.bundle import LoadedBundle, load_bundle
 from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.source import Source
+from forecast.storage.state_files import read_state, write_state
+
+if TYPE_CHECKING:
+    from forecast.neural.state_value import CarriedState
 
 __all__ = [
     "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
-    "history_source", "load_forecaster", "model_names", "read_future", "read_panel", "rebuild", "static_source",
+    "history_source", "load_forecaster", "load_state", "model_names", "read_future", "read_panel", "rebuild", "save_state",
+    "static_source",
 ]  # fmt: skip
 
 
@@ -106,6 +111,30 @@ def load_forecaster(directory: Path) -> tuple[Forecaster, LoadedBundle]:
     """
     bundle = load_bundle(directory)
     return rebuild(bundle.recipe, bundle.weights), bundle
+
+
+def save_state(directory: Path, state: CarriedState) -> None:
+    """Writes a carried state to a folder, which appears whole or not at all and replaces an older one of that name.
+
+    Raises:
+        SinkError: the folder cannot be written.
+    """
+    from forecast.neural.state_arrays import state_arrays, state_facts
+
+    write_state(directory, state_arrays(state), state_facts(state))
+
+
+def load_state(directory: Path) -> CarriedState:
+    """Returns the carried state of a folder, every byte verified before any is used.
+
+    Raises:
+        ModelNotFound: no such folder.
+        StateDamaged: a file missing, added, cut off or changed, or another format.
+    """
+    from forecast.neural.state_arrays import state_from
+
+    arrays, facts = read_state(directory)
+    return state_from(arrays, facts, str(directory))
 
 
 def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None) -> Source:

@@ -85,7 +85,8 @@ def _train(forecaster: Forecaster, panel: Panel, config: Config, folder: Path) -
     cutoff = str(panel.frequency.stamps(np.array([panel.last_cutoff]))[0])
     save_bundle(
         folder / BUNDLE, forecaster, frequency=panel.frequency, roles=panel.roles, training_cutoff=cutoff,
-        panel_fingerprint=panel.fingerprint(), profile=training_profile(panel),
+        panel_fingerprint=panel.fingerprint(), profile=training_profile(panel), burn_in=forecaster.burn_in,
+        state=forecaster.state_floats,
     )  # fmt: skip
 
 

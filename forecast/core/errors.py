@@ -5,7 +5,10 @@
     ├── ConfigError         78   the configuration, all mistakes at once, each with the path of its key
     ├── DataError           65   the input contract, with offences: file, row, column, value, rule
     │   ├── InputMissing    66   a file, table or column that is not there
-    │   └── StaleInput      81   the newest observation is older than allowed
+    │   ├── StaleInput      81   the newest observation is older than allowed
+    │   └── StateError      65   a carried state that does not fit the model or the rows, with the ids of the series
+    │       ├── StateOfAnotherModel, StateOfAnotherGrid, StateTooOld, RowsBeforeState
+    │       └── StateDamaged
     ├── ModelError          70   a model that cannot do what is asked, or a damaged bundle
     │   └── ModelNotFound   69   the registry or the bundle cannot be reached
     ├── GateError           80   a check refused to publish or to promote
@@ -95,6 +98,35 @@ class StaleInput(DataError):
     """The newest observation is older than allowed."""
 
     exit_code = 81
+
+
+class StateError(DataError):
+    """A carried state that does not fit the model or the rows it is given; `ids` are the series concerned, all of them."""
+
+    def __init__(self, problem: str, ids: Sequence[str] = (), advice: str = "") -> None:
+        self.ids = tuple(ids)
+        shown = f": {list(self.ids[:EXAMPLES_SHOWN])} ({len(self.ids)} in all)" if self.ids else ""
+        super().__init__(f"{problem}{shown}; {advice}" if advice else f"{problem}{shown}", total=len(self.ids))
+
+
+class StateOfAnotherModel(StateError):
+    """The state was made by other weights or settings than those it is given to."""
+
+
+class StateOfAnotherGrid(StateError):
+    """The rows have another frequency or other covariates than those that the state has read."""
+
+
+class StateTooOld(StateError):
+    """The state ends longer ago than allowed."""
+
+
+class RowsBeforeState(StateError):
+    """Rows from before the snapshot that the state can be taken back to."""
+
+
+class StateDamaged(StateError):
+    """A saved state with a missing, changed or unreadable file; nothing of it was used."""
 
 
 class ModelError(ForecastError):

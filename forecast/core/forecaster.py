@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -30,12 +30,16 @@ class Forecaster(ABC):
     horizon: H, the number of steps of a forecast.
     levels: quantile levels, ascending.
     history_limit: rows of each series that `predict` can use at most; None for all. Callers may cut longer histories.
+    carries_state: it can be fed what is new, from a state that it was left with; see `forecast.start`.
+    burn_in: measured steps after which it no longer matters where such a state began; None where that was never seen.
     """
 
     name: str
     horizon: int
     levels: tuple[float, ...]
     history_limit: int | None = None
+    carries_state: ClassVar[bool] = False
+    burn_in: int | None = None
 
     @abstractmethod
     def fit(self, panel: Panel) -> None:
@@ -78,6 +82,11 @@ class Forecaster(ABC):
     def choices(self) -> Mapping[str, Mapping[str, object]]:
         """Returns what the last fit measured and chose by itself: events for a log with their facts; empty where it chose nothing."""
         return {}
+
+    @property
+    def state_floats(self) -> Mapping[str, int] | None:
+        """How many numbers the carried state of one series has, by part; None where nothing is carried."""
+        return None
 
     @abstractmethod
     def recipe(self) -> Recipe:

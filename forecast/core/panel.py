@@ -120,6 +120,15 @@ class Panel:
         keep = np.clip(np.minimum(self.ends, cutoff) - self.starts + 1, 0, None)
         return self._cut(self.offsets[:-1], keep)
 
+    def after(self, cutoff: int | IntArray) -> Panel:
+        """Returns the panel of the rows after a cutoff; series that end before it are left out.
+
+        Args:
+            cutoff: Ordinal of the last row to leave out, one for all or one per series [N].
+        """
+        first = np.clip(cutoff + 1 - self.starts, 0, self.lengths)
+        return self._cut(self.offsets[:-1] + first, self.lengths - first)
+
     def tail(self, n: int) -> Panel:
         """Returns the panel with the last n rows of each series."""
         if n < 1:

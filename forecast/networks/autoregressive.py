@@ -41,6 +41,7 @@ class AutoregressiveNetwork(ForecastingNetwork):
     def __init__(self, one_step: Network, *, horizon: int, levels: tuple[float, ...], samples: int) -> None:
         super().__init__()
         self.one_step, self.horizon, self.lead, self.calendar = one_step, horizon, one_step.lead, one_step.calendar
+        self.carries = one_step.carries
         # The quantile of S equally likely paths is the smallest that enough of them do not exceed: a count stays a count.
         ranks = [min(max(math.ceil(level * samples - 1e-9) - 1, 0), samples - 1) for level in levels]
         self.register_buffer("ranks", torch.tensor(ranks), persistent=False)
@@ -49,6 +50,10 @@ class AutoregressiveNetwork(ForecastingNetwork):
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
         return self.one_step.initial_state(batch)
+
+    def state_inside(self, before: Tensor, counts: Tensor) -> NetworkState:
+        """Returns the state of series that begin to be read after their lead; see `ForecastingNetwork.state_inside`."""
+        return self.one_step.state_inside(before, counts)
 
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
         """Shows the one-step network the data; see `ForecastingNetwork.prepare`."""

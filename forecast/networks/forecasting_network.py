@@ -16,12 +16,13 @@ class ForecastingNetwork(nn.Module, ABC):
     """What is trained and read: from every step of a series it forecasts the next H.
 
     lead: L, rows before a step that it reads. horizon: H. calendar: Names of the cycles whose features are the last of the known
-    covariates; whoever makes batches appends them.
+    covariates; whoever makes batches appends them. carries: A series can be fed piece by piece.
     """
 
     lead: int
     horizon: int
     calendar: tuple[str, ...]
+    carries: bool = True
 
     @property
     def attention(self) -> Attention | None:
@@ -31,6 +32,15 @@ class ForecastingNetwork(nn.Module, ABC):
     @abstractmethod
     def initial_state(self, batch: int) -> NetworkState:
         """Returns the state of series of which nothing was read yet."""
+
+    @abstractmethod
+    def state_inside(self, before: Tensor, counts: Tensor) -> NetworkState:
+        """Returns the state of series that begin to be read somewhere inside: the encoder has read nothing.
+
+        Args:
+            before: The rows before, data units, float64, NaN where missing. Shape [B, L].
+            counts: Count and mean of |y| over all observed rows before, however long ago. Shape [B, 2].
+        """
 
     @abstractmethod
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:

@@ -249,6 +249,10 @@ class Head(nn.Module, ABC):
     def quantiles(self, given: HeadInput) -> Tensor:
         """Returns the quantiles at the head's levels, data units; they never cross. Shape [B, O, H, Q]."""
 
+    def forecast(self, given: HeadInput) -> tuple[Tensor, Tensor]:
+        """Returns the mean and the quantiles, as heads do that can work out both at once."""
+        return self.mean(given), self.quantiles(given)
+
     def prepare(self, values: Tensor) -> None:
         """Looks at all observed values of the training panel, data units, before the first step. Shape [n].
 

@@ -84,7 +84,7 @@ class Network(ForecastingNetwork):
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
         self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
-        self.horizon, self.calendar = paths.horizon, calendar
+        self.horizon, self.calendar, self.carries = paths.horizon, calendar, encoder.carries
         self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
         total = sum(widths)
@@ -102,6 +102,11 @@ class Network(ForecastingNetwork):
         ring = torch.full((batch, self.lead), torch.nan, dtype=torch.float64, device=device)
         state = tuple(tensor.detach() for tensor in self.encoder.initial_state(batch))
         return NetworkState(state, ring, self.normaliser.initial_statistics(batch).to(device))
+
+    def state_inside(self, before: Tensor, counts: Tensor) -> NetworkState:
+        """Returns the state of series that begin to be read after their lead; see `ForecastingNetwork.state_inside`."""
+        statistics = self.normaliser.warm(before[:, self.lead - self.normaliser.lead :], counts)
+        return NetworkState(self.encoder.initial_state(len(before)), before, statistics)
 
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
         """Takes the scales of the covariates and shows the head the data; see `ForecastingNetwork.prepare`."""
@@ -143,7 +148,7 @@ class Network(ForecastingNetwork):
     def predict(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[Prediction, NetworkState]:
         """Returns the forecasts from the batch's origins and the state afterwards; see `ForecastingNetwork.predict`."""
         given, state = self.distribution(batch, encoder_state)
-        return Prediction(self.head.mean(given), self.head.quantiles(given)), state
+        return Prediction(*self.head.forecast(given)), state
 
     def distribution(self, batch: Batch, encoder_state: EncoderState | None) -> tuple[HeadInput, NetworkState]:
         """Returns what the head reads at the batch's origins and the state after each row's last real step; see `predict`."""
@@ -163,7 +168,7 @@ class Network(ForecastingNetwork):
         """What the head needs at the origins, the scales, which origins have a history [B, O], and the state afterwards."""
         history = batch.y[:, : self.lead + batch.steps]
         scales, statistics = self.normaliser(history[:, self.lead - self.normaliser.lead :], batch.statistics)
-        covariates = self._covariates(batch)
+        covariates = _covariates(self, batch)
         encoding, after = self._encode(batch, self._inputs(batch, history, scales, covariates), state)
         loc, scale = self.normaliser.at(scales, batch.origins, self.horizon)
         safe = torch.where(scale > 0, scale, 1.0)
@@ -186,7 +191,8 @@ class Network(ForecastingNetwork):
 
     def _naive(self, history: Tensor, origins: Tensor, loc: Tensor, scale: Tensor) -> Paths:
         """The naive paths in scaled units; after them loc itself, 0 in these units, where the normaliser calls it a forecast."""
-        values, available = self.paths(history, self.lead, origins)
+        lead = self.paths.lead  # no more rows than are read: the fill runs over all of them
+        values, available = self.paths(history[:, self.lead - lead :], lead, origins)
         values = (values - loc[:, :, None]) / scale[:, :, None]
         if not self.normaliser.is_path:
             return Paths(values, available)
@@ -221,17 +227,16 @@ class Network(ForecastingNetwork):
         constant = static[:, None].expand(-1, steps, -1)
         return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known[:, :steps], past, constant], dim=-1)
 
-    def _covariates(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
-        out = []
-        for values, loc, scale in zip(
-            (batch.known, batch.past, batch.static), self.covariate_loc.split(self.widths), self.covariate_scale.split(self.widths),
-            strict=True,
-        ):  # fmt: skip
-            out.append(torch.nan_to_num((values - loc) / scale, nan=0.0).to(torch.float32))
-        return out[0], out[1], out[2]
-
 
 def _inverse(x: Tensor) -> Tensor:
     """1 / x, and 0 where x is 0."""
     return torch.where(x > 0, 1 / torch.where(x > 0, x, 1.0), 0.0)
+
+
+def _covariates(network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
+    out = []
+    widths, loc, scale = network.widths, network.covariate_loc, network.covariate_scale
+    for values, centre, unit in zip((batch.known, batch.past, batch.static), loc.split(widths), scale.split(widths), strict=True):
+        out.append(torch.nan_to_num((values - centre) / unit, nan=0.0).to(torch.float32))
+    return out[0], out[1], out[2]

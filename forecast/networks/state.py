@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,13 +24,31 @@ class NetworkState(NamedTuple):
     ring: Tensor
     statistics: Tensor
 
+    def named(self) -> dict[str, Tensor]:
+        """Returns the tensors by name: `encoder.0` and so on, `ring`, `statistics`. Each [B, ...]."""
+        return {f"encoder.{number}": tensor for number, tensor in enumerate(self.encoder)} | {
+            "ring": self.ring,
+            "statistics": self.statistics,
+        }
+
+    def spec(self) -> dict[str, tuple[int, ...]]:
+        """Returns the shape of what is carried of one series by name, see `named`."""
+        return {name: tuple(tensor.shape[1:]) for name, tensor in self.named().items()}
+
     def floats_per_series(self) -> int:
         """Returns how many numbers the state of one series has."""
-        return sum(t[0].numel() for t in (*self.encoder, self.ring, self.statistics))
+        return sum(math.prod(shape) for shape in self.spec().values())
 
-    def take(self, rows: slice) -> NetworkState:
-        """Returns the state of some of the series."""
-        return NetworkState(tuple(t[rows] for t in self.encoder), self.ring[rows], self.statistics[rows])
+    def take(self, rows: slice | Tensor) -> NetworkState:
+        """Returns the state of some of the series: a slice, or their positions."""
+        return NetworkState.of([tensor[rows] for tensor in self.named().values()])
+
+    def put(self, rows: slice | Tensor, other: NetworkState) -> NetworkState:
+        """Returns the state with the other's series in the place of some; this one stays as it is."""
+        tensors = [mine.clone() for mine in self.named().values()]
+        for mine, theirs in zip(tensors, other.named().values(), strict=True):
+            mine[rows] = theirs
+        return NetworkState.of(tensors)
 
     def to(self, device: torch.device) -> NetworkState:
         """Returns the state on a device."""
@@ -42,15 +61,23 @@ class NetworkState(NamedTuple):
     def put_first(self, other: NetworkState) -> NetworkState:
         """Returns the state with the other's series in the place of its first ones."""
         count = len(other.ring)
-        pairs = zip((*self.encoder, self.ring, self.statistics), (*other.encoder, other.ring, other.statistics), strict=True)
-        *encoder, ring, statistics = (torch.cat([theirs, mine[count:]]) for mine, theirs in pairs)
+        if count == len(self.ring):
+            return other
+        pairs = zip(self.named().values(), other.named().values(), strict=True)
+        return NetworkState.of([torch.cat([theirs, mine[count:]]) for mine, theirs in pairs])
+
+    @staticmethod
+    def of(tensors: Sequence[Tensor]) -> NetworkState:
+        """Returns the state of tensors in the order of `named`."""
+        *encoder, ring, statistics = tensors
         return NetworkState(tuple(encoder), ring, statistics)
 
     @staticmethod
     def concatenate(states: Sequence[NetworkState]) -> NetworkState:
         """Returns the states of several groups of series, end to end."""
-        encoder = tuple(torch.cat(tensors) for tensors in zip(*(s.encoder for s in states), strict=True))
-        return NetworkState(encoder, torch.cat([s.ring for s in states]), torch.cat([s.statistics for s in states]))
+        if len(states) == 1:
+            return states[0]
+        return NetworkState.of([torch.cat(tensors) for tensors in zip(*(s.named().values() for s in states), strict=True)])
 
 
 def goes_on(continues: Tensor, before: EncoderState, start: EncoderState) -> EncoderState:

@@ -39,6 +39,10 @@ class _WeightReader(ForecastingNetwork):
         """Returns the network's."""
         return self.network.initial_state(batch)
 
+    def state_inside(self, before: Tensor, counts: Tensor) -> NetworkState:
+        """Returns the network's."""
+        return self.network.state_inside(before, counts)
+
     def prepare(self, values: Tensor, covariate_loc: Tensor, covariate_scale: Tensor) -> None:
         """Hands on to the network."""
         self.network.prepare(values, covariate_loc, covariate_scale)

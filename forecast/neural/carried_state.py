@@ -5,80 +5,93 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import final
-
 import numpy as np
 
-from forecast.core.arrays import FloatArray, IntArray, TextArray
+from forecast.core.arrays import FloatArray, IntArray
 from forecast.core.errors import DataError
 from forecast.core.forecast_frame import ForecastFrame
-from forecast.core.forecaster import require
+from forecast.core.forecaster import Forecaster, require
+from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
 from forecast.core.panel_schema import frequency_in
 from forecast.networks.state import NetworkState
+from forecast.neural.catching_up import catch_up, changes
+from forecast.neural.fast_step import has_fast_step, stepper_of
 from forecast.neural.forecaster import NeuralForecaster
-from forecast.neural.inference import read_panel, read_piece
+from forecast.neural.inference import read_piece
+from forecast.neural.state_checks import carrying, check_fit, check_rows
+from forecast.neural.state_reading import read_histories, together
+from forecast.neural.state_value import CarriedState, model_version
 from forecast.windowing.calendar import CalendarTable
 from forecast.windowing.segments import Segments
 
+FEW_ROWS = 256  # half the time of the network itself up to here, a sixth for one series
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class CarriedState:
-    """What a network carries of N series.
 
-    ids: ascending. Shape [N]. ends: ordinal of the last row that was read. Shape [N]. network: their states, N rows.
+def default_snapshot_steps(frequency: Frequency) -> int:
+    """Returns how far late corrections can reach at least: two of the shortest seasons, between 8 and 48 steps."""
+    return min(max(2 * frequency.season_length, 8), 48)
+
+
+def start(forecaster: Forecaster, panel: Panel, *, snapshot_steps: int | None = None) -> CarriedState:
+    """Returns the state after the whole history of each series of the panel.
+
+    Where the forecaster's burn-in was measured, no more than the last rows go through the network.
+
+    Args:
+        forecaster: Fitted, a recurrent network.
+        panel: N series, at least one.
+        snapshot_steps: How many of the last rows can be corrected later without reading the history again, at least 1; None
+            chooses two of the shortest seasons.
+
+    Raises:
+        ModelError: a model that carries no state, or a panel of another frequency or other covariates than at `fit`.
+        DataError: no series.
     """
-
-    ids: TextArray
-    ends: IntArray
-    network: NetworkState
-
-
-def start(forecaster: NeuralForecaster, panel: Panel) -> CarriedState:
-    """Returns the state after the whole history of each series of the panel."""
-    forecaster.check(panel)
-    nothing = np.full((len(panel), 1), -1)
-    states = [state for _, state in read_panel(forecaster.network, panel, nothing)]
-    return CarriedState(panel.ids, panel.ends, NetworkState.concatenate(states).take(slice(0, len(panel))))
+    network = carrying(forecaster)
+    network.check(panel)
+    if not len(panel):
+        raise DataError("a state of no series cannot be started; give the histories of one at least")
+    steps = default_snapshot_steps(panel.frequency) if snapshot_steps is None else snapshot_steps
+    require(steps >= 1, f"snapshot_steps is {steps}: a state can be taken back 1 step at least")
+    return read_histories(network, panel, steps, model_version(network)).state
 
 
 def update(
-    forecaster: NeuralForecaster, state: CarriedState, rows: Panel, known_future: KnownFuture | None = None
+    forecaster: Forecaster, state: CarriedState, rows: Panel, known_future: KnownFuture | None = None, *, max_age: int | None = None
 ) -> tuple[ForecastFrame, CarriedState]:
     """Feeds new rows and returns the forecasts after them, and the state; the given state stays as it was.
+
+    Rows that the state has read already may come again: where their values are others, the series is read again from its snapshot,
+    and values that do not come again stay. Steps without a row between the state's end and the new rows count as missing.
 
     Args:
         forecaster: The one that the state was started with.
         state: Before the rows.
-        rows: The new rows of exactly the state's series; steps between the state's end and a series' first row count as missing.
+        rows: Of exactly the state's series.
         known_future: Known covariates of the H steps after the rows.
+        max_age: Most steps from the state's end to the last row; None: any number.
 
     Raises:
-        DataError: other series than the state's, or rows before the state's end.
+        StateOfAnotherModel, StateOfAnotherGrid, StateTooOld, RowsBeforeState: with the ids.
+        DataError: other series than the state's.
     """
-    forecaster.check(rows)
-    if list(rows.ids) != list(state.ids):
+    network = carrying(forecaster)
+    check_fit(network, state, rows, known_future)
+    if len(rows) != len(state) or (rows.ids != state.ids).any():
         strangers = sorted(set(rows.ids) ^ set(state.ids))
         raise DataError(
-            f"the rows and the state differ in {len(strangers)} series, among them {strangers[:5]}; start a state for new series"
+            f"the rows and the state differ in {len(strangers)} series, among them {strangers[:5]}; start a state for new series, "
+            f"or use advance"
         )
-    late = rows.starts <= state.ends
-    if late.any():
-        names = [str(i) for i in rows.ids[late][:5]]
-        raise DataError(f"{int(late.sum())} series have rows before the state's end, among them {names}; start them again")
-    after = _begin_after(rows, state.ends)
-    last = after.lengths[:, None] - 1
-    read = list(read_panel(forecaster.network, after, last, forecaster.future_of(after, known_future), state.network))
-    frame = forecaster.frame_of(after, [block for blocks, _ in read for block in blocks])
-    network = NetworkState.concatenate([one for _, one in read]).take(slice(0, len(rows)))
-    return frame, CarriedState(state.ids, after.ends, network)
+    check_rows(state, rows, max_age)
+    found = changes(state, rows, np.maximum(rows.ends, state.ends), blanks=False)
+    return together(network, catch_up(network, state, found, known_future))
 
 
 def step(
-    forecaster: NeuralForecaster, state: NetworkState, y: FloatArray, ordinals: IntArray | None = None
+    forecaster: Forecaster, state: NetworkState, y: FloatArray, ordinals: IntArray | None = None
 ) -> tuple[FloatArray, FloatArray, NetworkState]:
     """Feeds one observation of each series of a network without covariates: arrays in, arrays out.
 
@@ -91,27 +104,22 @@ def step(
     Returns:
         mean [B, H], quantiles [B, H, Q] and the state after the observation.
     """
-    rows, horizon, names = len(y), forecaster.horizon, forecaster.network.calendar
-    require(not names or ordinals is not None, f"{forecaster.name} is told the calendar ({', '.join(names)}): give the ordinals")
+    fitted = carrying(forecaster)
+    if len(y) <= FEW_ROWS and has_fast_step(fitted):
+        return stepper_of(fitted).step(state, y, ordinals)
+    return read_step(fitted, state, y, ordinals)
+
+
+def read_step(
+    fitted: NeuralForecaster, state: NetworkState, y: FloatArray, ordinals: IntArray | None = None
+) -> tuple[FloatArray, FloatArray, NetworkState]:
+    """Returns what `step` does by way of the network itself, for every network and number of series."""
+    rows, horizon, names = len(y), fitted.horizon, fitted.network.calendar
+    require(not names or ordinals is not None, f"{fitted.name} is told the calendar ({', '.join(names)}): give the ordinals")
     known = np.zeros((rows, 1 + horizon, 0))
     if ordinals is not None:
-        known = CalendarTable(frequency_in(forecaster.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
+        known = CalendarTable(frequency_in(fitted.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
     piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
-    state = state.to(next(forecaster.network.parameters()).device)
-    mean, quantiles, after = read_piece(forecaster.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))
+    state = state.to(next(fitted.network.parameters()).device)
+    mean, quantiles, after = read_piece(fitted.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))
     return mean[:, 0], quantiles[:, 0], after
-
-
-def _begin_after(rows: Panel, ends: IntArray) -> Panel:
-    """The rows with missing values before them, so that each series begins right after the state's end."""
-    gap = rows.starts - ends - 1
-    lengths = rows.lengths + gap
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    place = np.arange(rows.rows) + np.repeat(offsets[:-1] + gap - rows.offsets[:-1], rows.lengths)
-
-    def placed(values: FloatArray) -> FloatArray:
-        out = np.full((int(offsets[-1]), *values.shape[1:]), np.nan)
-        out[place] = values
-        return out
-
-    return replace(rows, offsets=offsets, starts=ends + 1, y=placed(rows.y), known=placed(rows.known), past=placed(rows.past))

@@ -5,7 +5,8 @@ It holds a network and how it was made, no data. Reading histories is in `infere
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import final
@@ -24,13 +25,14 @@ from forecast.networks.build import build_model
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.network import Widths
 from forecast.networks.settings import NetworkSettings
+from forecast.neural.burn_in import measured_burn_in
 from forecast.neural.device import device_here
-from forecast.neural.inference import Block, read_panel, stream_panel
+from forecast.neural.inference import Block, in_order, read_panel, stream_panel
 from forecast.neural.training import Trained, train
 from forecast.neural.training_settings import TrainingSettings
 from forecast.windowing.calendar import repeated_cycles
 
-_SCHEMA, _CALENDAR = "schema", "calendar"
+_SCHEMA, _CALENDAR, _BURN_IN = "schema", "calendar", "burn_in"
 
 
 @final
@@ -48,13 +50,15 @@ class NeuralForecaster(Forecaster):
         checkpoints: Folder from which an interrupted `fit` goes on.
     """
 
+    carries_state = True
+
     def __init__(
         self, *, horizon: int, levels: tuple[float, ...] = DEFAULT_LEVELS, season_lengths: tuple[int, ...] = (),
         network: NetworkSettings | None = None, training: TrainingSettings | None = None, name: str | None = None,
         sink: MetricSink | None = None, checkpoints: Path | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.training = network or NetworkSettings(), training or TrainingSettings()
-        self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(levels)
+        self.name, self.horizon, self.levels = name or self.settings.encoder, horizon, tuple(map(float, levels))
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
         self._network: ForecastingNetwork | None = None
@@ -100,6 +104,7 @@ class NeuralForecaster(Forecaster):
         network.prepare(torch.from_numpy(panel.y[~np.isnan(panel.y)]), torch.from_numpy(loc), torch.from_numpy(scale))
         trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
         self._network, self.schema, self.steps_taken = network.to(device_here(self.training.device)), schema, trained.steps
+        self.burn_in = measured_burn_in(self.network, panel)
         return trained
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
@@ -118,6 +123,11 @@ class NeuralForecaster(Forecaster):
         for block in stream_panel(self.network, panel, cutoffs - panel.starts[:, None]):
             yield self.frame_of(panel, [block])
 
+    @property
+    def state_floats(self) -> Mapping[str, int]:
+        """How many numbers the carried state of one series has, by part."""
+        return {name: math.prod(shape) for name, shape in self.network.initial_state(1).spec().items()}
+
     def recipe(self) -> Recipe:
         """Returns the registry name and all settings but the budget and the device, which belong to one training."""
         flat = {**asdict(self.settings), **asdict(self.training)}
@@ -128,9 +138,10 @@ class NeuralForecaster(Forecaster):
                 "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
 
     def weights(self) -> Weights:
-        """Returns the network's tensors and the schema of the panels that they belong to (JSON as bytes)."""
+        """Returns the network's tensors, the schema of the panels that they belong to (JSON as bytes), and the burn-in."""
         arrays = {name: value.cpu().numpy().copy() for name, value in self.network.state_dict().items()}
-        return {**arrays, _SCHEMA: _bytes(self.schema), _CALENDAR: _bytes(",".join(self.network.calendar))}
+        burn_in = np.array([] if self.burn_in is None else [self.burn_in], dtype=np.int64)
+        return {**arrays, _SCHEMA: _bytes(self.schema), _CALENDAR: _bytes(",".join(self.network.calendar)), _BURN_IN: burn_in}
 
     def restore(self, weights: Weights) -> None:
         """Takes trained weights back; see `Forecaster.restore`."""
@@ -141,11 +152,13 @@ class NeuralForecaster(Forecaster):
         schema, cycles = (np.asarray(weights[name], dtype=np.uint8).tobytes().decode() for name in (_SCHEMA, _CALENDAR))
         network = _new_network(self, schema, tuple(cycles.split(",")) if cycles else ())
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        found = {name: tuple(value.shape) for name, value in weights.items() if name not in (_SCHEMA, _CALENDAR)}
+        found = {name: tuple(value.shape) for name, value in weights.items() if name not in (_SCHEMA, _CALENDAR, _BURN_IN)}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
         self._network, self.schema = network.eval().to(device_here(self.training.device)), schema
+        steps = weights.get(_BURN_IN, np.zeros(0))  # weights from before it was measured: read from the start
+        self.burn_in = int(steps[0]) if len(steps) else None
 
     def check(self, panel: Panel) -> None:
         """Raises ModelError unless the panel has the frequency and the covariates of training."""
@@ -163,10 +176,7 @@ class NeuralForecaster(Forecaster):
 
     def frame_of(self, panel: Panel, blocks: list[Block]) -> ForecastFrame:
         """Returns what was read of a panel as a frame, ordered by series and cutoff."""
-        series, origins = (np.concatenate(parts) for parts in zip(*((b.series, b.origins) for b in blocks), strict=True))
-        order = np.lexsort((origins, series))
-        mean, quantiles = (np.concatenate(parts)[order] for parts in zip(*((b.mean, b.quantiles) for b in blocks), strict=True))
-        series, origins = series[order], origins[order]
+        series, origins, mean, quantiles = in_order(blocks)
         return ForecastFrame.build(
             panel.frequency, self.name, self.levels, panel.ids[series], panel.starts[series] + origins, mean, quantiles
         )

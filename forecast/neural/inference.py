@@ -5,7 +5,7 @@ Predicting, backtesting and carrying state are this one pass with other origins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ Values = TypeVar("Values", IntArray, BoolArray)
 
 BLOCK_ROWS = 256  # equal batch shapes give equal bytes, so blocks are filled up with empty rows
 PIECE_STEPS = 128
+FED_ROWS = 4096
 
 
 class Block(NamedTuple):
@@ -43,7 +44,6 @@ def read_panel(
     panel: Panel,
     origins: IntArray,
     horizon_known: FloatArray | None = None,
-    state: NetworkState | None = None,
 ) -> Iterator[tuple[list[Block], NetworkState]]:
     """Reads every series once and yields, block by block, the forecasts of the wanted origins and the final states.
 
@@ -54,17 +54,69 @@ def read_panel(
         panel: Histories.
         origins: Rows inside each series to forecast from; outside the series: none. Shape [N, W].
         horizon_known: Known covariates of the H steps after each series' end; otherwise those of the panel count. Shape [N, H, K].
-        state: Of the N series before the panel's rows; None: nothing was read yet.
     """
     rows, reader = block_rows(len(panel)), SegmentReader.of(panel, network.calendar)
     for begin in range(0, len(panel), rows):
         series = np.arange(begin, min(begin + rows, len(panel)))
-        before = network.initial_state(rows)
-        if state is not None:
-            before = before.put_first(state.take(slice(begin, begin + len(series))).to(before.ring.device))
-        yield _read_block(
-            network, reader, series, origins[series], before, None if horizon_known is None else horizon_known[series]
-        )
+        known = None if horizon_known is None else horizon_known[series]
+        yield _read_block(network, reader, series, origins[series], network.initial_state(rows), known)
+
+
+def feed_panel(
+    network: ForecastingNetwork, panel: Panel, state: NetworkState, horizon_known: FloatArray | None = None
+) -> tuple[Block, NetworkState]:
+    """Reads every series on from a state and returns the forecasts after its last row, and the states there.
+
+    The work is cut by each series' own length, into the smallest piece of time that holds it, so that what the others bring has no
+    say in how a series is computed.
+
+    Args:
+        network: In evaluation mode.
+        panel: N series, the rows after the state.
+        state: Of the N series before the panel's rows.
+        horizon_known: See `read_panel`.
+    """
+    reader, last, steps = SegmentReader.of(panel, network.calendar), panel.lengths[:, None] - 1, piece_steps(panel.lengths)
+    order, blocks, states = [], [], []
+    for size in np.unique(steps):
+        alike = np.flatnonzero(steps == size)
+        rows = fed_rows(len(alike), int(size))
+        for series in np.split(alike, np.arange(rows, len(alike), rows)):
+            filled = fed_rows(len(series), int(size))  # the last block may be smaller
+            nothing = network.initial_state(filled)
+            before = nothing.put_first(state.take(_chosen(series)).to(nothing.ring.device))
+            known = None if horizon_known is None else horizon_known[series]
+            found, after = _read_block(network, reader, series, last[series], before, known, int(size))
+            order.append(series)
+            blocks += found
+            states.append(after.take(slice(0, len(series))))
+    place = torch.from_numpy(np.argsort(np.concatenate(order)))
+    return in_order(blocks), NetworkState.concatenate(states).take(place)
+
+
+def in_order(blocks: Sequence[Block]) -> Block:
+    """Returns what several blocks hold as one, ordered by series and origin."""
+    series, origins, mean, quantiles = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    order = np.lexsort((origins, series))
+    return Block(series[order], origins[order], mean[order], quantiles[order])
+
+
+def piece_steps(lengths: IntArray) -> IntArray:
+    """Returns the steps of the pieces that series of some lengths are fed in: a power of two, PIECE_STEPS at most. Shape [N]."""
+    powers = 1 << np.arange(PIECE_STEPS.bit_length())
+    return np.asarray(np.minimum(powers[np.searchsorted(powers, np.minimum(lengths, PIECE_STEPS))], PIECE_STEPS))
+
+
+def fed_rows(count: int, steps: int) -> int:
+    """Returns the rows of a block of `count` series that are fed in pieces of some steps: more of them where the pieces are short."""
+    most = min(max(BLOCK_ROWS * PIECE_STEPS // (8 * steps), BLOCK_ROWS), FED_ROWS)
+    return min(most, 1 << max(count - 1, 3).bit_length())
+
+
+def _chosen(series: IntArray) -> slice | torch.Tensor:
+    """The positions as a slice where they follow each other, which costs no copy."""
+    whole = len(series) == series[-1] + 1 - series[0]
+    return slice(int(series[0]), int(series[-1]) + 1) if whole else torch.from_numpy(series)
 
 
 def stream_panel(network: ForecastingNetwork, panel: Panel, origins: IntArray) -> Iterator[Block]:
@@ -87,9 +139,10 @@ def _read_block(
     origins: IntArray,
     state: NetworkState,
     horizon_known: FloatArray | None,
+    steps: int = PIECE_STEPS,
 ) -> tuple[list[Block], NetworkState]:
     blocks = []
-    for block, after in _read_pieces(network, reader, series, origins, state, horizon_known):
+    for block, after in _read_pieces(network, reader, series, origins, state, horizon_known, steps):
         state = after
         if block is not None:
             blocks.append(block)
@@ -103,16 +156,17 @@ def _read_pieces(
     origins: IntArray,
     state: NetworkState,
     horizon_known: FloatArray | None,
+    steps: int = PIECE_STEPS,
 ) -> Iterator[tuple[Block | None, NetworkState]]:
     """Yields piece by piece the forecasts from the wanted origins, None where there are none, and the states after the piece."""
     lengths, rows = reader.panel.lengths[series], len(state.ring)
-    for first in range(0, int(lengths.max()), PIECE_STEPS):
-        here = (origins >= first) & (origins < np.minimum(first + PIECE_STEPS, lengths[:, None]))
+    for first in range(0, int(lengths.max()), steps):
+        here = (origins >= first) & (origins < np.minimum(first + steps, lengths[:, None]))
         starts = np.full(len(series), first)
-        piece = reader.read(series, starts, lead=0, steps=PIECE_STEPS, horizon=network.horizon)
+        piece = reader.read(series, starts, lead=0, steps=steps, horizon=network.horizon)
         if horizon_known is not None:
             _put_future(piece.known, horizon_known, lengths - first)
-        inside, count = np.clip(lengths - first, 0, PIECE_STEPS), max(int(here.sum(axis=1).max()), 1)
+        inside, count = np.clip(lengths - first, 0, steps), max(int(here.sum(axis=1).max()), 1)
         order = np.argsort(~here, axis=1, kind="stable")[:, :count]
         wanted = np.take_along_axis(here, order, axis=1)
         local = np.where(wanted, np.take_along_axis(origins, order, axis=1) - first, 0)

@@ -10,9 +10,11 @@ import pytest
 import forecast
 
 NAMES = [
-    "ConfigError", "DataError", "Evaluation", "ForecastError", "ForecastFrame", "Forecaster", "Frequency", "GateError", "KnownFuture",
-    "ModelError", "Panel", "Roles", "Task", "build_forecaster", "compare", "evaluate", "forecast_plot", "leaderboard", "load_config",
-    "load_forecaster", "model_names", "read_panel", "run_score", "save_bundle", "write_report",
+    "CarriedState", "ConfigError", "DataError", "Evaluation", "ForecastError", "ForecastFrame", "Forecaster", "Frequency",
+    "GateError", "KnownFuture", "ModelError", "Panel", "Roles", "StateError", "Task", "advance", "build_forecaster",
+    "compare", "evaluate", "forecast_plot", "hidden_states", "hidden_states_by_step", "leaderboard", "load_config",
+    "load_forecaster", "load_state", "model_names", "read_panel", "run_score", "save_bundle", "save_state", "start",
+    "state_spec", "step", "update", "write_report",
 ]  # fmt: skip
 
 

@@ -101,7 +101,7 @@ class AttentionDecoder(Decoder):
 
     def _placed(self, memory: Tensor) -> Tensor:
         """The memory with the phases of its steps beside it: [B, O, M, D] -> [B, O, M, D + 2 * seasons]."""
-        places = phases(torch.arange(1 - memory.shape[2], 1), self.seasons).to(memory)
+        places = phases(torch.arange(1 - memory.shape[2], 1, device=memory.device), self.seasons).to(memory)
         return torch.cat([memory, places.expand(*memory.shape[:2], -1, -1)], dim=-1)
 
     def _step(

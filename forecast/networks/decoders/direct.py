@@ -9,6 +9,7 @@ from torch.nn.functional import silu
 
 from forecast.networks.decoders.known_steps import at_targets
 from forecast.networks.interfaces import Decoder, Encoding
+from forecast.networks.products import wide_product
 
 
 @final
@@ -46,8 +47,8 @@ class DirectDecoder(Decoder):
 
     def forward(self, encoding: Encoding, known: Tensor, origins: Tensor) -> Tensor:
         """Returns raw [B, O, H, R + P]; see `Decoder.forward`."""
-        hidden = silu(self.hidden(encoding.summary))
-        raw: Tensor = self.out(hidden).unflatten(-1, (self.horizon, self.outputs))
+        hidden = silu(wide_product(encoding.summary, self.hidden.weight, self.hidden.bias))
+        raw: Tensor = wide_product(hidden, self.out.weight, self.out.bias).unflatten(-1, (self.horizon, self.outputs))
         if self.known is None or self.effect is None:
             return raw
         coefficients = self.effect(hidden).unflatten(-1, (self.embedding, self.outputs))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from forecast.networks.interfaces import Encoder, EncoderState, Encoding
-from forecast.networks.products import row_product
+from forecast.networks.products import full_precision, row_product
 from forecast.networks.timeline import gather_steps
 
 NOTHING = -1e30  # the stabiliser of a memory without content: below every gate, and finite, so that differences are numbers
@@ -84,5 +84,5 @@ def product(layer: nn.Linear, x: Tensor) -> Tensor:
 
 def exact_product(layer: nn.Linear, x: Tensor) -> Tensor:
     """Returns a layer's product computed in float32 whatever the precision of the moment: exponents have no digits to lose."""
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x):
         return row_product(x.float(), layer.weight, layer.bias)

@@ -16,6 +16,7 @@ from forecast.core.errors import ModelError
 from forecast.networks.encoders.gru_pass import gru_pass
 from forecast.networks.encoders.peephole_pass import peephole_pass
 from forecast.networks.interfaces import Encoder, EncoderState, Encoding
+from forecast.networks.products import full_precision
 from forecast.networks.timeline import gather_steps
 
 CellName = Literal["elman", "lstm", "gru"]
@@ -117,7 +118,7 @@ class FusedRecurrent(Encoder):
     def _run(self, inputs: Tensor, before: EncoderState) -> tuple[Tensor, EncoderState, EncoderState]:
         """The outputs [B, T, D], the states of every step as far as they are known [B, T, D], and those after the last [B, D]."""
         if self.peepholes is not None:
-            with torch.autocast(inputs.device.type, enabled=False):  # the loop adds up in place
+            with full_precision(inputs):  # the loop adds up in place
                 every = peephole_pass(inputs.float(), tuple(s.float() for s in before), self.kernel.all_weights[0], self.peepholes)
             return every[0], every, tuple(s[:, -1] for s in every)
         if self.cell == "gru" and self._is_for_own_pass(inputs):  # the same numbers, sooner

@@ -11,6 +11,7 @@ from torch.nn.functional import logsigmoid
 from forecast.networks.encoders.block_stack import NOTHING, Block, exact_product, product, real_steps
 from forecast.networks.encoders.matrix_memory import Memory, Reads, memory_pass, memory_step
 from forecast.networks.interfaces import EncoderState
+from forecast.networks.products import full_precision
 
 HEADS, SIZE = 4, 16  # J and E: 1,092 numbers of state
 
@@ -48,7 +49,7 @@ class MatrixMemoryBlock(Block):
         """Returns the output of every step and the memory after each row's last real step; see `Block.forward`."""
         normed = self.norm(x)
         reads = self._reads(normed, lengths)
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             found, memory = (memory_step if x.shape[1] == 1 else memory_pass)(reads, Memory(*state))
         heads = self.head_norm(found.transpose(1, 2).flatten(0, 1).flatten(1)).unflatten(0, x.shape[:2])
         return x + product(self.out, torch.sigmoid(product(self.output, normed)) * heads), tuple(memory)  # 21, 27

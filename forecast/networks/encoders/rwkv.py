@@ -14,6 +14,7 @@ from torch.nn.functional import relu
 from forecast.networks.encoders.block_stack import NOTHING, Block, exact_product, product, real_steps
 from forecast.networks.encoders.stabilised_scan import linear_scan, maximum_scan
 from forecast.networks.interfaces import EncoderState
+from forecast.networks.products import full_precision
 
 WIDENING = 2  # of the channel mix; the paper's language models have 4
 
@@ -63,7 +64,7 @@ class ReceptanceBlock(Block):
         normed = self.time_norm(x).float()
         r, k, v = _mixed(normed, last, self.time_share)  # the insides of 11, 12, 13
         keys, values = exact_product(self.key, k), product(self.value, v)
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             found, average = weighted_averages(keys, values, self.rate, self.bonus, Average(sums, p), lengths)
         x = x + product(self.out, torch.sigmoid(product(self.receptance, r)) * found)  # 17
         wide = self.channel_norm(x).float()

@@ -16,7 +16,7 @@ from torch.nn.functional import glu, pad, silu
 from forecast.networks.encoders.residual_layer import SequenceLayer
 from forecast.networks.interfaces import EncoderState
 from forecast.networks.linear_scan import linear_scan
-from forecast.networks.products import row_product
+from forecast.networks.products import full_precision, row_product
 from forecast.networks.timeline import gather_steps
 
 OSCILLATORS = 8  # conjugate pairs of a channel: N = 16 in the paper's count, 16 numbers of state
@@ -70,7 +70,7 @@ class S4d(SequenceLayer):
 
     def forward(self, x: Tensor, state: EncoderState, lengths: Tensor | None) -> tuple[Tensor, EncoderState]:
         """Returns the gated projections and the oscillators; see `SequenceLayer.forward`."""
-        with torch.autocast(x.device.type, enabled=False):  # the oscillators need float32
+        with full_precision(x):  # the oscillators need float32
             u, system = x.float(), self._discrete()
             if u.shape[1] == 1:
                 y, after = _step(system, u, state[0])

@@ -12,6 +12,7 @@ from torch.nn.functional import gelu
 from forecast.networks.encoders.block_stack import NOTHING, Block, exact_product, product, real_steps
 from forecast.networks.encoders.slstm_pass import Cells, slstm_pass, slstm_step
 from forecast.networks.interfaces import EncoderState
+from forecast.networks.products import full_precision
 
 HEADS = 4
 WIDENING = 4 / 3  # of the gated network behind the cell, the paper's
@@ -64,7 +65,7 @@ class ScalarMemoryBlock(Block):
         c, n, m, h = (s.unflatten(-1, (self.heads, -1)).transpose(0, 1) for s in state)
         cells = Cells(torch.stack([c, n], dim=2), m.contiguous(), h.contiguous())
         steps = given.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)  # [T, J, B, 4E]
-        with torch.autocast(given.device.type, enabled=False):
+        with full_precision(given):
             if torch.is_grad_enabled() and lengths is None:
                 hidden, cells = slstm_pass(steps, cells, self.mixing)
             else:

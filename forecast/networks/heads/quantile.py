@@ -93,11 +93,16 @@ class QuantileHead(Head):
 
     def mean(self, given: HeadInput) -> Tensor:
         """Returns the mean of the distribution whose quantile function is linear between the levels and flat outside them."""
-        return (self.scaled(given) @ self.masses) * given.scale + given.loc
+        return self.forecast(given)[0]
 
     def quantiles(self, given: HeadInput) -> Tensor:
         """Returns the quantiles, data units; see `Head.quantiles`."""
-        return self.scaled(given) * given.scale[..., None] + given.loc[..., None]
+        return self.forecast(given)[1]
+
+    def forecast(self, given: HeadInput) -> tuple[Tensor, Tensor]:
+        """Returns both from one reading of the gaps; see `Head.forecast`."""
+        scaled = self.scaled(given)
+        return (scaled @ self.masses) * given.scale + given.loc, scaled * given.scale[..., None] + given.loc[..., None]
 
     def scaled(self, given: HeadInput) -> Tensor:
         """Returns the quantiles in scaled units. Shape [B, O, H, Q]."""

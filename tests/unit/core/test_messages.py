@@ -21,6 +21,7 @@ from forecast.core.errors import (
     Offence,
     SinkError,
     StaleInput,
+    StateError,
     UsageError,
 )
 from forecast.core.forecaster import require
@@ -113,7 +114,7 @@ def test_a_message_says_what_where_and_what_to_do(cause: Callable[[], object], k
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [(ForecastError, 70), (UsageError, 2), (ConfigError, 78), (DataError, 65), (InputMissing, 66), (StaleInput, 81), (ModelError, 70),
+    [(ForecastError, 70), (UsageError, 2), (ConfigError, 78), (DataError, 65), (InputMissing, 66), (StaleInput, 81), (StateError, 65), (ModelError, 70),
      (ModelNotFound, 69), (GateError, 80), (SinkError, 73), (LockHeld, 75)],
 )  # fmt: skip
 def test_each_error_ends_a_job_with_its_own_code(kind: type[ForecastError], code: int) -> None:
@@ -125,7 +126,7 @@ def test_the_tree_has_no_other_errors() -> None:
     def below(kind: type[ForecastError]) -> set[type[ForecastError]]:
         return {kind}.union(*(below(child) for child in kind.__subclasses__() if child.__module__ == ForecastError.__module__))
 
-    assert len(below(ForecastError)) == 11
+    assert len(below(ForecastError)) == 17
 
 
 @pytest.mark.parametrize(

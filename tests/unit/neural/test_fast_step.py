@@ -8,7 +8,7 @@ import torch
 
 from forecast.core.errors import ModelError
 from forecast.core.panel import Panel
-from forecast.neural.carried_state import start, step
+from forecast.neural.carried_state import read_step, start
 from forecast.neural.fast_step import Stepper, has_fast_step, stepper_of
 from forecast.neural.forecaster import NeuralForecaster
 from tests.unit.neural.worlds import quick, ragged_panel
@@ -37,7 +37,7 @@ def test_sixty_fast_steps_equal_sixty_steps(panel: Panel, model: str, calendar: 
     for ahead in range(1, 61):
         y = np.where(rng.random(len(panel)) < 0.1, np.nan, 30 + 5 * rng.normal(size=len(panel)))
         mean, quantiles, fast = stepper.step(fast, y, panel.ends + ahead)
-        expected_mean, expected, slow = step(forecaster, slow, y, panel.ends + ahead)
+        expected_mean, expected, slow = read_step(forecaster, slow, y, panel.ends + ahead)
         np.testing.assert_allclose(mean, expected_mean, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(quantiles, expected, rtol=1e-5, atol=1e-5)
     for mine, theirs in zip((*fast.encoder, fast.ring, fast.statistics), (*slow.encoder, slow.ring, slow.statistics), strict=True):
@@ -58,7 +58,7 @@ def test_the_calendar_is_right_far_away_from_where_it_was_asked_before(panel: Pa
     stepper = stepper_of(forecaster)
     for jump in (1, 5_000, -4_000, 1):
         _, quantiles, _ = stepper.step(state, y, panel.ends + jump)
-        np.testing.assert_allclose(quantiles, step(forecaster, state, y, panel.ends + jump)[1], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(quantiles, read_step(forecaster, state, y, panel.ends + jump)[1], rtol=1e-5, atol=1e-5)
 
 
 def test_a_stepper_is_made_once_and_again_when_the_weights_have_changed(panel: Panel) -> None:
