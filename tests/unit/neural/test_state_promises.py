@@ -28,7 +28,7 @@ from forecast.neural.burn_in import measured_burn_in, states_inside
 from forecast.neural.carried_state import default_snapshot_steps, start, step, update
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.hidden_states import hidden_states, hidden_states_by_step, state_spec
-from forecast.neural.inference import feed_panel, piece_steps
+from forecast.neural.inference import feed_panel, piece_steps, read_piece
 from forecast.neural.state_value import CarriedState, model_version
 from tests.unit.neural.worlds import quick, ragged_panel
 
@@ -219,13 +219,21 @@ def test_the_burn_in_is_where_the_beginning_stops_to_matter_and_travels_with_the
     assert measured_burn_in(forecaster.network, ragged_panel(series=3)) is None
 
 
-def test_a_series_is_computed_in_pieces_that_its_own_length_chooses(gru: NeuralForecaster) -> None:
+def test_a_series_is_computed_in_pieces_that_its_own_length_chooses(gru: NeuralForecaster, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(piece_steps(np.array([1, 2, 3, 5, 64, 65, 128, 4000])), [1, 2, 4, 8, 64, 128, 128, 128])
     panel = _panel()
     state = start(gru, _yesterday(panel, 9), snapshot_steps=STEPS)
     lengths = np.arange(len(panel)) % 4 + 1
     ragged = panel.after(panel.ends - 9).until(panel.ends - 9 + lengths)
+    sizes: list[int] = []
+
+    def noted(*given: Any) -> Any:
+        sizes.append(given[2].past.shape[1])
+        return read_piece(*given)
+
+    monkeypatch.setattr("forecast.neural.inference.read_piece", noted)
     mixed, _ = update(gru, state, ragged)
+    assert sizes == [1, 2, 4]
     alike = np.flatnonzero(lengths == 3)
     few = start(gru, _yesterday(panel.take(alike), 9), snapshot_steps=STEPS)
     alone, _ = update(gru, few, ragged.take(alike))
