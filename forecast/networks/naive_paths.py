@@ -96,14 +96,16 @@ class NaivePaths:
     ) -> tuple[Tensor, Tensor]:
         """Value of each step's phase, `back` seasons back or more, [B, O, H], and whether one was observed, [B, O, H].
 
-        Only the last `lead` rows up to the origin count, which is what a carried state holds. filled: See `fill_forward`.
+        What counts as observed is among the `self.lead` rows before the origin; a value from before the `lead` rows, which a carried
+        state does not hold, is 0. filled: See `fill_forward`.
         """
         values, column = filled
         phase = torch.arange(self.horizon, device=values.device) % season
         index = (origins + lead - back * season + 1)[..., None] + phase  # [B, O, H]
         flat = index.flatten(1)
-        found = column.gather(1, flat).view_as(index) >= (origins + lead - self.lead)[..., None]
-        return values.gather(1, flat).view_as(index), found
+        column = column.gather(1, flat).view_as(index)
+        held = torch.where(column >= origins[..., None], values.gather(1, flat).view_as(index), 0.0)
+        return held, column >= (origins + lead - self.lead)[..., None]
 
     def _level_and_slope(self, values: Tensor, seen: Tensor, lead: int, origins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Level (NaN without an observation), its change per step, and whether both levels have an observation, each [B, O]."""

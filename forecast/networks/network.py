@@ -191,8 +191,7 @@ class Network(ForecastingNetwork):
 
     def _naive(self, history: Tensor, origins: Tensor, loc: Tensor, scale: Tensor) -> Paths:
         """The naive paths in scaled units; after them loc itself, 0 in these units, where the normaliser calls it a forecast."""
-        lead = self.paths.lead  # no more rows than are read: the fill runs over all of them
-        values, available = self.paths(history[:, self.lead - lead :], lead, origins)
+        values, available = self.paths(history, self.lead, origins)
         values = (values - loc[:, :, None]) / scale[:, :, None]
         if not self.normaliser.is_path:
             return Paths(values, available)

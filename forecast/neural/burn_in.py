@@ -65,7 +65,8 @@ def measured_burn_in(network: ForecastingNetwork, panel: Panel) -> int | None:
         first = np.maximum(chosen.lengths - steps, 0)
         found, _ = feed_panel(network, chosen.tail(steps), states_inside(network, chosen, first))
         judged = chosen.lengths >= 2 * steps
-        error = np.abs(found.quantiles - whole.quantiles) / np.maximum(unit, np.abs(whole.quantiles))
+        scale = np.maximum(unit, np.abs(whole.quantiles))
+        error = np.abs(found.quantiles - whole.quantiles) / np.where(scale > 0, scale, 1.0)
         if float(error[judged].max()) < FORGOTTEN:
             return steps
         steps *= 2

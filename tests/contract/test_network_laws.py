@@ -46,6 +46,18 @@ def test_one_pass_equals_step_by_step_with_the_carried_state(encoder: EncoderNam
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
+@pytest.mark.parametrize("encoder", ["gru", "esrnn", "linear"])
+def test_a_gap_longer_than_the_state_remembers_is_read_alike_in_one_pass_and_step_by_step(encoder: EncoderName) -> None:
+    network, y = random_network(encoder), random_y(3, 150)
+    y[:, 30 : 31 + network.lead + 20] = torch.nan
+    reader = Reader(network, y)
+    at_once, _ = reader.whole()
+    state, here = network.initial_state(3), torch.zeros(3, 1, dtype=torch.long)
+    for step in range(150):
+        one, state = reader.read(state, step, step + 1, here)
+        torch.testing.assert_close(one.quantiles[:, 0], at_once.quantiles[:, step], rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_padding_on_the_right_leaves_each_rows_state_as_if_it_had_ended_there(encoder: EncoderName) -> None:
     reader = Reader(random_network(encoder), random_y(3, STEPS))

@@ -70,7 +70,8 @@ class WindowedSpread(Normaliser):
     def _last(self, values: Tensor, seen: Tensor, steps: int) -> Tensor:
         """The last observed value that the lead still holds; 0 where there is none."""
         place = torch.where(seen, torch.arange(values.shape[1], device=values.device), 0).cummax(dim=1).values
-        return values.gather(1, place)[:, -steps:]
+        held = place[:, -steps:] >= torch.arange(steps, device=values.device)  # not from before the lead of the step
+        return torch.where(held, values.gather(1, place)[:, -steps:], 0.0)
 
     def _expanding(self, absolute: Tensor, seen: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
         """Mean of |y| over all observed values so far [B, T], and the statistics after the last step [B, 2]."""

@@ -22,8 +22,8 @@ from forecast.neural.carried_state import start, update
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
 from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
+from tests.unit.neural.worlds import CARRYING, future_of, quick, ragged_panel
 from tests.unit.neural.worlds import LEVELS as NEURAL_LEVELS
-from tests.unit.neural.worlds import future_of, quick, ragged_panel
 
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 CAUSAL = [name for name in ENCODERS if name not in WINDOWED]
@@ -111,12 +111,13 @@ def test_every_network_learns_forecasts_backtests_and_updates_without_them(name:
     forecaster.fit(panel)
     cold = forecaster.predict(panel, future_of(panel))
     _require_backtest_equals_predict(forecaster, panel)
-    long = panel.take(np.flatnonzero(panel.lengths > 30))
-    state = start(forecaster, long.until(long.ends - 1))
-    news = long.tail(1)
-    frame, _ = update(forecaster, state, news, future_of(news))
-    at = np.searchsorted(panel.ids, long.ids)
-    np.testing.assert_allclose(frame.quantiles, cold.quantiles[at], rtol=1e-5, atol=1e-4)
+    if name in CARRYING:
+        long = panel.take(np.flatnonzero(panel.lengths > 30))
+        state = start(forecaster, long.until(long.ends - 1))
+        news = long.tail(1)
+        frame, _ = update(forecaster, state, news, future_of(news))
+        at = np.searchsorted(panel.ids, long.ids)
+        np.testing.assert_allclose(frame.quantiles, cold.quantiles[at], rtol=1e-5, atol=1e-4)
     rebuilt = quick(name, **arguments)
     rebuilt.restore(forecaster.weights())
     np.testing.assert_array_equal(rebuilt.predict(panel, future_of(panel)).quantiles, cold.quantiles)

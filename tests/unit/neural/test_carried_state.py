@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import pytest
 
 from forecast.core.errors import DataError, ModelError
 from forecast.core.panel import Panel
-from forecast.networks.build import build_network
-from forecast.networks.network import Widths
-from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.carried_state import start, step, update
 from forecast.neural.forecaster import NeuralForecaster
-from forecast.neural.registry import NEURAL
-from tests.unit.neural.worlds import LEVELS, future_of, quick, ragged_panel
+from tests.unit.neural.worlds import CARRYING, future_of, quick, ragged_panel
 
 
-def _carries(name: str) -> bool:
-    """Whether the network of a name can be fed piece by piece."""
-    settings = NetworkSettings(encoder=cast(EncoderName, name), lags=8, hidden_size=8)
-    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=(), widths=Widths()).encoder.carries
-
-
-@pytest.fixture(scope="module", params=sorted(filter(_carries, NEURAL)))
+@pytest.fixture(scope="module", params=CARRYING)
 def fitted(request: pytest.FixtureRequest) -> NeuralForecaster:
     """Each named network, trained a little on a panel with a known covariate."""
     forecaster = quick(request.param)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,9 @@ from forecast.core.forecaster import Forecaster
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
+from forecast.networks.build import build_network
+from forecast.networks.network import Widths
+from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
 
@@ -47,3 +52,12 @@ def future_of(panel: Panel, value: float = 0.5) -> KnownFuture:
     """Returns the promo column of the H days after each series' end."""
     offsets = np.arange(len(panel) + 1) * HORIZON
     return KnownFuture(("promo",), panel.ids, offsets, panel.ends + 1, np.full((len(panel) * HORIZON, 1), value))
+
+
+def _carries(name: str) -> bool:
+    """Whether the network of a name can be fed piece by piece."""
+    settings = NetworkSettings(encoder=cast(EncoderName, name), lags=8, hidden_size=8)
+    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=(), widths=Widths()).encoder.carries
+
+
+CARRYING = sorted(filter(_carries, NEURAL))
