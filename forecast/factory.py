@@ -108,12 +108,13 @@ def load_forecaster(directory: Path) -> tuple[Forecaster, LoadedBundle]:
     return rebuild(bundle.recipe, bundle.weights), bundle
 
 
-def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None) -> Source:
+def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None, categorical: tuple[str, ...] = ()) -> Source:
     """Returns the source that a section describes.
 
     Args:
         section: Kind and arguments.
         covariates: Columns to read beside the required ones, where the section does not say it itself.
+        categorical: Columns that hold names; those of them that are read are read as text.
 
     Raises:
         ConfigError: an unknown kind, or arguments that it does not take.
@@ -122,7 +123,10 @@ def build_source(section: SourceSection, covariates: tuple[str, ...] | None = No
     if section.kind not in kinds:
         raise ConfigError(f"there is no source {section.kind!r}; {nearest(section.kind, kinds)}")
     component = kinds[section.kind]
-    wanted = {"covariates": list(covariates)} if covariates is not None and "covariates" in parameter_names(component) else {}
+    taken = parameter_names(component)
+    wanted = {"covariates": list(covariates)} if covariates is not None and "covariates" in taken else {}
+    names = [name for name in categorical if covariates is None or name in covariates]
+    wanted |= {"categorical": names} if names and "categorical" in taken else {}
     checked = check_arguments(component, wanted | section.arguments)
     if checked.mistakes:
         raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
@@ -131,17 +135,17 @@ def build_source(section: SourceSection, covariates: tuple[str, ...] | None = No
 
 def history_source(data: DataSection) -> Source:
     """Returns the source of the history, which reads the covariates that have a role and no other column."""
-    return build_source(data.source, (*data.roles.known, *data.roles.past))
+    return build_source(data.source, (*data.roles.known, *data.roles.past), data.roles.categorical)
 
 
 def future_source(data: DataSection) -> Source | None:
     """Returns the source of the known covariates after the history; None where the section names none."""
-    return None if data.future is None else build_source(data.future, data.roles.known)
+    return None if data.future is None else build_source(data.future, data.roles.known, data.roles.categorical)
 
 
 def static_source(data: DataSection) -> Source | None:
     """Returns the source of the static columns; None where the section names none."""
-    return None if data.static is None else build_source(data.static, data.roles.static)
+    return None if data.static is None else build_source(data.static, data.roles.static, data.roles.categorical)
 
 
 def build_frequency(data: DataSection) -> Frequency:
@@ -151,7 +155,7 @@ def build_frequency(data: DataSection) -> Frequency:
 
 def build_roles(data: DataSection) -> Roles:
     """Returns the covariates of the panel by what is known of them."""
-    return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static)
+    return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static, categorical=data.roles.categorical)
 
 
 def build_task(config: Config) -> Task:
@@ -183,4 +187,4 @@ def read_future(data: DataSection) -> KnownFuture | None:
         return None
     rows = future.read("future")
     with naming_rows(rows):
-        return KnownFuture.from_frame(rows, build_frequency(data), data.roles.known)
+        return KnownFuture.from_frame(rows, build_frequency(data), data.roles.known, data.roles.categorical)

@@ -65,7 +65,10 @@ class RolesSection(Section):
 
     known: tuple[str, ...] = Field(default=(), description="Known over the horizon too: promotions, prices, holidays.")
     past: tuple[str, ...] = Field(default=(), description="Known up to the cutoff only: customers, weather as measured.")
-    static: tuple[str, ...] = Field(default=(), description="One number per series: floor area.")
+    static: tuple[str, ...] = Field(default=(), description="One value per series: floor area, store type.")
+    categorical: tuple[str, ...] = Field(
+        default=(), description="Those of the above whose values are names, not amounts: store type."
+    )
 
     @model_validator(mode="after")
     def _once(self) -> RolesSection:
@@ -73,6 +76,9 @@ class RolesSection(Section):
         again = sorted({name for name in names if names.count(name) > 1})
         if again:
             raise ValueError(f"columns {again} have more than one role; give each column one role")
+        stray = sorted(set(self.categorical) - set(names))
+        if stray:
+            raise ValueError(f"categorical columns {stray} have no role; name them in known, past or static too")
         return self
 
 

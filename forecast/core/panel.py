@@ -29,11 +29,13 @@ class Roles:
     """Names of the covariate columns by what is known of them when a forecast is made.
 
     `known` are known over the horizon too (promotions), `past` only up to the cutoff (customers), `static` do not change.
+    `categorical` are those of them whose values are names and not amounts, whatever they are written as.
     """
 
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
 
 
 @final
@@ -47,6 +49,7 @@ class Panel:
     y: observations, data units, NaN where missing. Shape [rows].
     known, past: covariates in the order of `roles`, NaN where missing. Shapes [rows, K], [rows, P].
     static: Shape [N, S].
+    categories: the values of each categorical covariate, in the order of `roles.categorical`; its column holds places in them.
     """
 
     frequency: Frequency
@@ -58,6 +61,7 @@ class Panel:
     past: FloatArray
     static: FloatArray
     roles: Roles = field(default_factory=Roles)
+    categories: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def from_frame(
@@ -66,7 +70,7 @@ class Panel:
         """Returns the panel of a long frame with columns unique_id, ds, y and the covariates that `roles` names.
 
         Rows may come in any order. Grid steps without a row become missing values (NaN) inside a series. Covariates must be
-        numbers (booleans count as 0 and 1).
+        numbers (booleans count as 0 and 1) unless `roles` calls them categorical.
 
         Args:
             frame: One row per series and step.
@@ -171,12 +175,17 @@ class Panel:
 
         first = np.clip(after + 1, self.starts, self.ends + 1)
         cut = self._cut(self.offsets[:-1] + first - self.starts, self.ends + 1 - first)
-        return KnownFuture(self.roles.known, cut.ids, cut.offsets, cut.starts, cut.known)
+        lists = zip(self.roles.categorical, self.categories, strict=True)
+        vocabulary = tuple((name, names) for name, names in lists if name in self.roles.known)
+        return KnownFuture(self.roles.known, cut.ids, cut.offsets, cut.starts, cut.known, vocabulary)
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of everything in the panel: two panels are equal if and only if their fingerprints are."""
-        digest = hashlib.sha256(f"{self.frequency.alias}|{self.roles!r}|{len(self)}".encode())
+        roles = f"Roles(known={self.roles.known!r}, past={self.roles.past!r}, static={self.roles.static!r})"
+        digest = hashlib.sha256(f"{self.frequency.alias}|{roles}|{len(self)}".encode())
         digest.update(json.dumps(self.ids.tolist()).encode())  # quoted: an id may hold any character
+        if self.roles.categorical:
+            digest.update(json.dumps([self.roles.categorical, self.categories]).encode())
         for array in (self.offsets, self.starts, self.y, self.known, self.past, self.static):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

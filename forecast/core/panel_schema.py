@@ -11,13 +11,14 @@ from forecast.core.panel import Panel, Roles
 def panel_schema(panel: Panel) -> str:
     """Returns frequency and covariates as a text that two panels share if a model may go from one to the other."""
     roles = panel.roles
-    return json.dumps({"frequency": panel.frequency.alias, "known": roles.known, "past": roles.past, "static": roles.static})
+    schema = {"frequency": panel.frequency.alias, "known": roles.known, "past": roles.past, "static": roles.static}
+    return json.dumps(schema | ({"categorical": roles.categorical} if roles.categorical else {}))
 
 
 def roles_in(schema: str) -> Roles:
     """Returns the covariates of a schema."""
     found = json.loads(schema)
-    return Roles(tuple(found["known"]), tuple(found["past"]), tuple(found["static"]))
+    return Roles(tuple(found["known"]), tuple(found["past"]), tuple(found["static"]), tuple(found.get("categorical", ())))
 
 
 def frequency_in(schema: str) -> Frequency:

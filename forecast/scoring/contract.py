@@ -70,7 +70,7 @@ def _row_refusals(known: Known, roles: Roles, rules: Rules) -> list[Refusal]:
 
     found = find(_unusable_ids(history), "no id", "error", "unique_id", "every row has an id that is text")
     found += find(~history.on_grid, "off grid", policies.off_grid, "ds", "a time stamp on the grid of the frequency")
-    for column in ("y", *roles.known, *roles.past):
+    for column in (name for name in ("y", *roles.known, *roles.past) if name not in roles.categorical):
         found += find(~_usable_numbers(rows[column]), "not a number", policies.not_a_number, column, "a finite number, or missing")
     if policies.duplicates in ("error", "quarantine"):
         action: Action = "error" if policies.duplicates == "error" else "quarantine"
@@ -108,7 +108,7 @@ def _without_duplicates(history: Placed, policy: str, roles: Roles) -> Placed:
     last = ~keys.duplicated(keep="last").to_numpy()
     if policy == "last":
         return history.where(last)
-    columns = ["y", *roles.known, *roles.past]
+    columns = [name for name in ("y", *roles.known, *roles.past) if name not in roles.categorical]  # the last name stays
     numbers = history.rows[columns].apply(pd.to_numeric).astype(np.float64).reset_index(drop=True)
     means = numbers.groupby([keys["series"], keys["step"]], sort=False).transform("mean")
     return replace(history, rows=history.rows.assign(**{name: means[name].to_numpy() for name in columns})).where(last)

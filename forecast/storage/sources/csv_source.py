@@ -36,6 +36,7 @@ class CsvSource(Source):
     path: a file, several, a folder (all `.csv`, `.csv.gz`, `.tsv` and `.txt` files below it) or a pattern.
     columns: name in the library -> name in the files: {"unique_id": "store", "ds": "date", "y": "sales"}.
     covariates: further columns to read; None takes all that hold numbers or booleans.
+    categorical: those of them that hold names and not amounts.
     date_format: `%d.%m.%Y` for stamps that are not ISO dates. Without it, stamps that are all digits are whole-number time.
     duplicates: `error`, `last` or `mean`, for rows of one series and time.
     gaps: `missing`, `error` or `zero`, for steps inside a series without a row; the last two need `frequency`.
@@ -45,10 +46,10 @@ class CsvSource(Source):
     def __init__(
         self, path: PathArgument, columns: Mapping[str, str] | None = None, covariates: tuple[str, ...] | None = None,
         date_format: str | None = None, duplicates: Duplicates = "error", gaps: Gaps = "missing", frequency: str | None = None,
-        delimiter: str | None = None,
+        delimiter: str | None = None, categorical: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._path, self._delimiter = path, delimiter
-        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency)
+        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency, categorical)
 
     def read(self, content: Content = "history") -> pd.DataFrame:
         """Returns the table; see `Source.read`. `row` of an offence counts the header as row 1, as spreadsheets do."""
@@ -64,7 +65,9 @@ class CsvSource(Source):
         header, delimiter = _header(file, self._delimiter)
         names = self._plan.names(header, content, str(file))
         kinds = {
-            names[name]: pa.string() if name in ("unique_id", "ds") else pa.float64() for name in names if self._plan.asked(name)
+            names[name]: pa.string() if name in ("unique_id", "ds", *self._plan.categorical) else pa.float64()
+            for name in names
+            if self._plan.asked(name)
         }
         try:
             table = _read(file, delimiter, list(names.values()), kinds)
@@ -96,7 +99,7 @@ def _header(file: Path, delimiter: str | None) -> tuple[list[str], str]:
 
 
 def _read(file: Path, delimiter: str, columns: list[str], kinds: Mapping[str, pa.DataType]) -> pa.Table:
-    convert = arrow_csv.ConvertOptions(column_types=kinds, include_columns=columns, null_values=MISSING_TEXTS)
+    convert = arrow_csv.ConvertOptions(column_types=kinds, include_columns=columns, null_values=MISSING_TEXTS)  # not of text
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     return arrow_csv.read_csv(str(file), parse_options=parse, convert_options=convert)
 

@@ -30,6 +30,7 @@ class ParquetSource(Source):
     path: a file, several, a folder (all `.parquet` and `.pq` files below it) or a pattern such as `sales/2026-*.parquet`.
     columns: name in the library -> name in the files: {"unique_id": "store", "ds": "date", "y": "sales"}.
     covariates: further columns to read; None takes all that hold numbers or booleans.
+    categorical: those of them that hold names and not amounts.
     date_format: for stamps that are text; ISO dates by default.
     duplicates: `error`, `last` or `mean`, for rows of one series and time.
     gaps: `missing`, `error` or `zero`, for steps inside a series without a row; the last two need `frequency`.
@@ -38,9 +39,10 @@ class ParquetSource(Source):
     def __init__(
         self, path: PathArgument, columns: Mapping[str, str] | None = None, covariates: tuple[str, ...] | None = None,
         date_format: str | None = None, duplicates: Duplicates = "error", gaps: Gaps = "missing", frequency: str | None = None,
+        categorical: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._path = path
-        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency)
+        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency, categorical)
 
     def read(self, content: Content = "history") -> pd.DataFrame:
         """Returns the table; see `Source.read`. `row` of an offence counts from 0 in its file."""

@@ -33,6 +33,7 @@ class ReadPlan:
 
     columns: name in the library -> name in the file, for those that differ.
     covariates: names in the library; None takes every other column that holds numbers or booleans.
+    categorical: those of them whose values are names: they are read as the text that they are.
     date_format: as strptime has it; None reads ISO dates.
     grid: needed by the policies `error` and `zero` for gaps.
     """
@@ -43,11 +44,12 @@ class ReadPlan:
     duplicates: Duplicates
     gaps: Gaps
     grid: Frequency | None
+    categorical: tuple[str, ...] = ()
 
     @classmethod
     def make(
         cls, columns: Mapping[str, str] | None, covariates: Sequence[str] | None, date_format: str | None, duplicates: Duplicates,
-        gaps: Gaps, frequency: str | None,
+        gaps: Gaps, frequency: str | None, categorical: Sequence[str] = (),
     ) -> ReadPlan:  # fmt: skip
         """Returns the plan of a source's arguments.
 
@@ -65,7 +67,7 @@ class ReadPlan:
             raise ConfigError("the source cannot be set up", mistakes)
         wanted = None if covariates is None else tuple(c for c in covariates if c not in _REQUIRED["history"])
         grid = None if frequency is None else Frequency.parse(frequency)
-        return cls(dict(columns or {}), wanted, date_format, duplicates, gaps, grid)
+        return cls(dict(columns or {}), wanted, date_format, duplicates, gaps, grid, tuple(categorical))
 
     def names(self, header: Sequence[str], content: Content, file: str) -> dict[str, str]:
         """Returns name in the library -> name in the file for the columns to read of a file with the given header.
@@ -75,7 +77,8 @@ class ReadPlan:
             DataError: the header has a wanted column twice.
         """
         required = _REQUIRED[content]
-        wanted = {name: self.columns.get(name, name) for name in (*required, *(self.covariates or ()))}
+        named = (c for c in self.categorical if self.covariates is None)
+        wanted = {name: self.columns.get(name, name) for name in (*required, *(self.covariates or ()), *named)}
         missing = {name: column for name, column in wanted.items() if column not in header}
         if missing:
             raise InputMissing(_absent(missing, header, file))
@@ -88,7 +91,7 @@ class ReadPlan:
 
     def asked(self, name: str) -> bool:
         """Returns whether a column is read because the library or the user asked for it, and not because it holds numbers."""
-        return name in _REQUIRED["history"] or name in (self.covariates or ())
+        return name in _REQUIRED["history"] or name in (self.covariates or ()) or name in self.categorical
 
     def _others(self, header: Sequence[str], taken: set[str]) -> dict[str, str]:
         back = {column: name for name, column in self.columns.items()}
