@@ -5,12 +5,13 @@ It puts the parts together and is the only place that knows missing values and u
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, final
+from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
+from forecast.networks.covariates import Columns, CovariateReader
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import (
     Batch,
@@ -35,18 +36,6 @@ LossWeight = Literal["spread", "level", "both"]
 WEIGHT_CAP = 30.0
 
 
-class Widths(NamedTuple):
-    """Numbers of covariates: K known, P past, S static."""
-
-    known: int = 0
-    past: int = 0
-    static: int = 0
-
-    def inputs(self, lags: int) -> int:
-        """Returns C, the width of one step's input."""
-        return 2 * lags + 1 + self.known + self.past + self.static
-
-
 @final
 class Network(ForecastingNetwork):
     """A causal forecaster: from every step of a series it forecasts the next H.
@@ -57,10 +46,11 @@ class Network(ForecastingNetwork):
 
     Args:
         normaliser, paths, encoder, decoder, head: The parts. A causal encoder reads `hidden_size` inputs and the decoder's summary
-            has `encoder.width + hidden_size` numbers; a windowed one reads `widths.inputs(lags)`, the summary has `encoder.width`.
+            has `encoder.width + hidden_size` numbers; a windowed one reads `columns.widths().inputs(lags)`, the summary has
+            `encoder.width`.
         lags: D.
         hidden_size: Width of the embedded input.
-        widths: Numbers of covariates.
+        columns: Kinds of the covariates.
         dropout: Of the embedded input and of the summary of a causal encoder.
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
@@ -73,17 +63,18 @@ class Network(ForecastingNetwork):
 
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
-        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
+        columns: Columns, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
         calendar: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
-        self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
+        self.lags, self.columns, self.loss_weight, self.mixer = lags, columns, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
         self.horizon, self.calendar = paths.horizon, calendar
-        self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
+        self.covariates = None if columns.plain else CovariateReader(columns)
+        self.embed = nn.Linear(columns.widths().inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
-        total = sum(widths)
+        total = sum(len(role) for role in columns)
         self.register_buffer("covariate_loc", torch.zeros(total))
         self.register_buffer("covariate_scale", torch.ones(total))
 
@@ -198,14 +189,20 @@ class Network(ForecastingNetwork):
         return torch.cat([lagged, seen, torch.log(ratio + 1e-4), known[:, :steps], past, constant], dim=-1)
 
     def _covariates(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
-        out = []
-        for values, loc, scale in zip(
-            (batch.known, batch.past, batch.static), self.covariate_loc.split(self.widths), self.covariate_scale.split(self.widths),
+        """Known, past and static covariates in units of the training panel's deviation, float32, 0 where missing; names as vectors."""
+        counts = [len(role) for role in self.columns]
+        columns = zip(
+            (batch.known, batch.past, batch.static),
+            self.covariate_loc.split(counts),
+            self.covariate_scale.split(counts),
             strict=True,
-        ):  # fmt: skip
-            out.append(torch.nan_to_num((values - loc) / scale, nan=0.0).to(torch.float32))
-        return out[0], out[1], out[2]
+        )
+        known, past, static = ((values - loc) / scale for values, loc, scale in columns)
+        if self.covariates is not None:
+            read: tuple[Tensor, Tensor, Tensor] = self.covariates(known, past, static)
+            return read
+        known, past, static = (torch.nan_to_num(x, nan=0.0).to(torch.float32) for x in (known, past, static))
+        return known, past, static
 
 
 def _inverse(x: Tensor) -> Tensor:

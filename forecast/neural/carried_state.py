@@ -39,7 +39,7 @@ class CarriedState:
 
 def start(forecaster: NeuralForecaster, panel: Panel) -> CarriedState:
     """Returns the state after the whole history of each series of the panel."""
-    forecaster.check(panel)
+    panel = forecaster.check(panel)
     nothing = np.full((len(panel), 1), -1)
     states = [state for _, state in read_panel(forecaster.network, panel, nothing)]
     return CarriedState(panel.ids, panel.ends, NetworkState.concatenate(states).take(slice(0, len(panel))))
@@ -59,7 +59,7 @@ def update(
     Raises:
         DataError: other series than the state's, or rows before the state's end.
     """
-    forecaster.check(rows)
+    rows = forecaster.check(rows)
     if list(rows.ids) != list(state.ids):
         strangers = sorted(set(rows.ids) ^ set(state.ids))
         raise DataError(
@@ -95,7 +95,9 @@ def step(
     require(not names or ordinals is not None, f"{forecaster.name} is told the calendar ({', '.join(names)}): give the ordinals")
     known = np.zeros((rows, 1 + horizon, 0))
     if ordinals is not None:
-        known = CalendarTable(frequency_in(forecaster.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
+        known = CalendarTable(frequency_in(forecaster.facts.schema), names).beside(
+            known, ordinals[:, None] + np.arange(1 + horizon)
+        )
     piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
     mean, quantiles, after = read_piece(forecaster.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))
     return mean[:, 0], quantiles[:, 0], after
