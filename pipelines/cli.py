@@ -53,7 +53,7 @@ def quick(
     known: Columns = None,
     past: Columns = None,
     future: Annotated[Path | None, typer.Option(help="Values of the known columns after the history.")] = None,
-    static: Annotated[Path | None, typer.Option(help="One row of numbers per series.")] = None,
+    static: Annotated[Path | None, typer.Option(help="One row per series with its attributes: numbers or names.")] = None,
     unique_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Column of the series.")] = "unique_id",
     ds: Annotated[str, typer.Option("--time", metavar="COLUMN", help="Column of the time.")] = "ds",
     y: Annotated[str, typer.Option("--target", metavar="COLUMN", help="Column of the values.")] = "y",

@@ -125,6 +125,15 @@ def holds_numbers(column: pa.ChunkedArray) -> bool:
     return is_number(kind)
 
 
+def holds_names(column: pa.ChunkedArray) -> bool:
+    """Returns whether a column is text of which no value stands for a number."""
+    if not _is_text(_value_type(column)):
+        return False
+    texts = [str(text).strip() for text in _encoded(column)[1] if text is not None]
+    present = [text for text in texts if text not in MISSING_TEXTS]
+    return bool(present) and all(_number(text) is None for text in present)
+
+
 def is_number(kind: pa.DataType) -> bool:
     """Returns whether values of this type are numbers or booleans."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind))
