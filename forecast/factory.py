@@ -15,6 +15,7 @@ from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
 from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
 from forecast.core.errors import ConfigError, ModelError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Forecaster, MetricSink, Progress, Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
@@ -25,7 +26,7 @@ from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.source import Source
 
 __all__ = [
-    "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
+    "build_calendar", "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
     "history_source", "load_forecaster", "model_names", "read_future", "read_panel", "rebuild", "static_source",
 ]  # fmt: skip
 
@@ -158,6 +159,11 @@ def build_roles(data: DataSection) -> Roles:
     return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static, categorical=data.roles.categorical)
 
 
+def build_calendar(data: DataSection) -> EventCalendar:
+    """Returns the holidays and events of the panel."""
+    return EventCalendar.of(data.holidays, data.events)
+
+
 def build_task(config: Config) -> Task:
     """Returns the task of a configuration.
 
@@ -177,7 +183,7 @@ def read_panel(data: DataSection) -> Panel:
     table = None if static is None else static.read("static")
     rows = history_source(data).read("history")
     with naming_rows(rows):
-        return Panel.from_frame(rows, build_frequency(data), build_roles(data), table)
+        return Panel.from_frame(rows, build_frequency(data), build_roles(data), table, build_calendar(data))
 
 
 def read_future(data: DataSection) -> KnownFuture | None:

@@ -18,6 +18,7 @@ from forecast.config.arguments import parameter_names
 from forecast.config.components import find_model
 from forecast.config.values import seconds
 from forecast.core.errors import SinkError, UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecast_frame import FALLBACK, ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS
 from forecast.core.frequency import Frequency
@@ -56,6 +57,8 @@ class QuickRequest:
     budget: str | None = None
     levels: tuple[float, ...] = DEFAULT_LEVELS
     seed: int = 0
+    holidays: tuple[str, ...] = ()
+    events: Path | None = None
 
 
 @final
@@ -144,7 +147,17 @@ def _read_panel(request: QuickRequest) -> Panel:
     columns = () if static is None else tuple(name for name in static.columns if name != "unique_id")
     names = (*_names(frame, (*request.known, *request.past)), *(() if static is None else _names(static, columns)))
     with naming_rows(frame):
-        return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns, names), static)
+        return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns, names), static, _calendar(request))
+
+
+def _calendar(request: QuickRequest) -> EventCalendar:
+    """Holidays of the countries asked for, and the events of a file with the columns event and ds."""
+    if request.events is None:
+        return EventCalendar.of(request.holidays)
+    kind = ParquetSource if _suffix_of(request.events, str(request.events)) == "parquet" else CsvSource
+    rows = kind(path=str(request.events), columns={"unique_id": "event"}).read("future")
+    days = rows.groupby("unique_id")["ds"].agg(lambda stamps: [stamp.date() for stamp in stamps])
+    return EventCalendar.of(request.holidays, {str(name): found for name, found in days.items()})
 
 
 def _names(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,11 +20,12 @@ from forecast.baselines.naive_models import fallback_forecast
 from forecast.core.arrays import AnyArray, FloatArray, IntArray
 from forecast.core.categories import Vocabulary
 from forecast.core.errors import ModelError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecast_frame import FALLBACK, OK, ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
-from forecast.core.panel_schema import panel_schema
+from forecast.core.panel_schema import panel_schema, with_calendar
 from forecast.windowing.lag_table import LagTable, lag_table
 from forecast.windowing.one_hot import common_names, one_hot, one_hot_future
 
@@ -56,6 +57,7 @@ class GlobalForecaster(Forecaster):
         self.history_limit = self._plan.context
         self._schema: str | None = None
         self._lists: Vocabulary = {}
+        self._calendar = EventCalendar()
         self._error_quantiles: FloatArray = np.zeros((self.horizon, len(self.levels)))
 
     def fit(self, panel: Panel) -> None:
@@ -70,7 +72,7 @@ class GlobalForecaster(Forecaster):
         amounts = one_hot(panel, lists)
         self._error_quantiles = self._calibrated(amounts, seed)
         self._learn(amounts, seed)
-        self._schema, self._lists = panel_schema(panel), lists
+        self._schema, self._lists, self._calendar = panel_schema(panel), lists, panel.calendar
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns one forecast per series; the chain seasonal naive, naive, mean where a context has no two values to compare.
@@ -86,7 +88,7 @@ class GlobalForecaster(Forecaster):
             f"{self.name} was fitted on {self._schema}, the history has {panel_schema(history)}",
         )
         refuse_unobserved(history, self.name)
-        history = one_hot(history, self._lists)
+        history = one_hot(with_calendar(history, self._calendar, self.name), self._lists)
         known = np.zeros((len(history), self.horizon, 0))
         if history.roles.known:
             require(known_future is not None, f"{self.name} needs the known covariates {list(history.roles.known)} of the horizon")
@@ -110,8 +112,10 @@ class GlobalForecaster(Forecaster):
             raise ModelError(f"{self.name} is not fitted: there are no weights to save")
         schema: AnyArray = np.frombuffer(self._schema.encode(), dtype=np.uint8).copy()
         learned = {f"learner.{name}": array for name, array in self._learner.weights().items()}
-        lists = {"names": np.frombuffer(json.dumps(dict(self._lists)).encode(), dtype=np.uint8).copy()} if self._lists else {}
-        return {"schema": schema, "error_quantiles": self._error_quantiles, **lists, **learned}
+        texts = {"names": json.dumps(dict(self._lists))} if self._lists else {}
+        texts |= {"events": self._calendar.to_json()} if self._calendar.names else {}
+        more = {name: np.frombuffer(text.encode(), dtype=np.uint8).copy() for name, text in texts.items()}
+        return {"schema": schema, "error_quantiles": self._error_quantiles, **more, **learned}
 
     def restore(self, weights: Weights) -> None:
         """Takes the arrays back.
@@ -129,6 +133,7 @@ class GlobalForecaster(Forecaster):
         self._error_quantiles, self._schema = quantiles, schema
         lists = json.loads(bytes(weights["names"]).decode()) if "names" in weights else {}
         self._lists = {name: tuple(texts) for name, texts in lists.items()}
+        self._calendar = EventCalendar.from_json(bytes(weights["events"]).decode()) if "events" in weights else EventCalendar()
 
     def _learn(self, panel: Panel, seed: np.random.Generator) -> None:
         series, rows = drawn_origins(panel.lengths, self._plan.season_length, self._learner.origins, seed)

@@ -92,6 +92,13 @@ class DataSection(Section):
         default=None, description="Seasons in steps; the usual ones of the frequency by default."
     )
     roles: RolesSection = Field(default=RolesSection(), description="Covariate columns.")
+    holidays: tuple[str, ...] = Field(
+        default=(), description="Countries whose public holidays the models are told of: DE, or US-CA for a part of one."
+    )
+    events: dict[str, tuple[date, ...]] = Field(
+        default_factory=dict,
+        description="Further days that are not as usual, past and to come, by name: {Black Friday: [2026-11-27]}.",
+    )
     future: SourceSection | None = Field(default=None, description="Known covariates of the steps after the history.")
     static: SourceSection | None = Field(default=None, description="One row per series with the static columns.")
 

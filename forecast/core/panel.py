@@ -17,6 +17,7 @@ import pandas as pd
 
 from forecast.core.arrays import FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError, UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Panel:
     y: observations, data units, NaN where missing. Shape [rows].
     known, past: covariates in the order of `roles`, NaN where missing. Shapes [rows, K], [rows, P].
     static: Shape [N, S].
+    calendar: holidays and events, the same for all series.
     categories: the values of each categorical covariate, in the order of `roles.categorical`; its column holds places in them.
     """
 
@@ -62,11 +64,13 @@ class Panel:
     static: FloatArray
     roles: Roles = field(default_factory=Roles)
     categories: tuple[tuple[str, ...], ...] = ()
+    calendar: EventCalendar = field(default_factory=EventCalendar)
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, frequency: Frequency, roles: Roles | None = None, static: pd.DataFrame | None = None
-    ) -> Panel:
+        cls, frame: pd.DataFrame, frequency: Frequency, roles: Roles | None = None, static: pd.DataFrame | None = None,
+        calendar: EventCalendar | None = None,
+    ) -> Panel:  # fmt: skip
         """Returns the panel of a long frame with columns unique_id, ds, y and the covariates that `roles` names.
 
         Rows may come in any order. Grid steps without a row become missing values (NaN) inside a series. Covariates must be
@@ -77,6 +81,7 @@ class Panel:
             frequency: The grid; every ds must lie on it.
             roles: Covariate columns; none by default.
             static: One row per unique_id with the static columns.
+            calendar: Holidays and events; none by default.
 
         Raises:
             DataError: a missing column or id, a ds off the grid, the same (unique_id, ds) twice, a value that is not a finite
@@ -84,7 +89,7 @@ class Panel:
         """
         from forecast.core.panel_build import build_panel  # the checks have a module of their own
 
-        return build_panel(frame, frequency, roles or Roles(), static)
+        return replace(build_panel(frame, frequency, roles or Roles(), static), calendar=calendar or EventCalendar())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -186,6 +191,8 @@ class Panel:
         digest.update(json.dumps(self.ids.tolist()).encode())  # quoted: an id may hold any character
         if self.roles.categorical:
             digest.update(json.dumps([self.roles.categorical, self.categories]).encode())
+        if self.calendar.names:
+            digest.update(repr(self.calendar).encode())
         for array in (self.offsets, self.starts, self.y, self.known, self.past, self.static):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

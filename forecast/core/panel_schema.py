@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from forecast.core.event_calendar import EventCalendar
+from forecast.core.forecaster import require
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 
@@ -13,6 +16,19 @@ def panel_schema(panel: Panel) -> str:
     roles = panel.roles
     schema = {"frequency": panel.frequency.alias, "known": roles.known, "past": roles.past, "static": roles.static}
     return json.dumps(schema | ({"categorical": roles.categorical} if roles.categorical else {}))
+
+
+def with_calendar(panel: Panel, trained: EventCalendar, model: str) -> Panel:
+    """Returns the panel with holidays and events: its own, or those of the training panel where it brings none.
+
+    Raises:
+        ModelError: it brings others than those that the model was trained with.
+    """
+    if panel.calendar.names == trained.names:
+        return panel
+    brought = list(panel.calendar.names)
+    require(not brought, f"{model} was trained with {list(trained.names)}, the panel brings {brought}: give the same, or none")
+    return replace(panel, calendar=trained)
 
 
 def roles_in(schema: str) -> Roles:

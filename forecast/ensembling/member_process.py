@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from forecast.core.arrays import FloatArray
 from forecast.core.errors import ForecastError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
@@ -57,6 +58,7 @@ def write_panel(folder: Path, panel: Panel) -> None:
         "ids": list(panel.ids),
         **asdict(panel.roles),
         "categories": panel.categories,
+        "calendar": panel.calendar.to_json(),
     }
     (folder / _FACTS).write_text(json.dumps(facts))
     np.savez(folder / _PANEL, **{name: getattr(panel, name) for name in _NUMBERS})
@@ -70,7 +72,8 @@ def read_panel_file(folder: Path) -> Panel:
     with np.load(folder / _PANEL, allow_pickle=False) as arrays:
         numbers = {name: arrays[name] for name in _NUMBERS}
     categories = tuple(tuple(names) for names in facts["categories"])
-    return Panel(frequency, np.array(facts["ids"], dtype=object), roles=roles, categories=categories, **numbers)
+    calendar = EventCalendar.from_json(facts["calendar"])
+    return Panel(frequency, np.array(facts["ids"], dtype=object), roles=roles, categories=categories, calendar=calendar, **numbers)
 
 
 def write_job(folder: Path, recipe: Recipe) -> None:

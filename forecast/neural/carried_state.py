@@ -95,7 +95,7 @@ def step(
     require(not names or ordinals is not None, f"{forecaster.name} is told the calendar ({', '.join(names)}): give the ordinals")
     known = np.zeros((rows, 1 + horizon, 0))
     if ordinals is not None:
-        known = CalendarTable(frequency_in(forecaster.facts.schema), names).beside(
+        known = CalendarTable(frequency_in(forecaster.facts.schema), names, forecaster.facts.events).beside(
             known, ordinals[:, None] + np.arange(1 + horizon)
         )
     piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))

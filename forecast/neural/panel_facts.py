@@ -6,39 +6,44 @@ It is kept with the weights, as JSON in bytes. It must not know how networks are
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from forecast.core.arrays import AnyArray, FloatArray
 from forecast.core.categories import Vocabulary, recoded, vocabulary_of
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Weights, require
 from forecast.core.panel import Panel
-from forecast.core.panel_schema import panel_schema, roles_in
+from forecast.core.panel_schema import panel_schema, roles_in, with_calendar
 from forecast.networks.covariates import AMOUNT, GAPPY, Columns
-from forecast.windowing.calendar import repeated_cycles
+from forecast.windowing.calendar import feature_count, repeated_cycles
 
 _SCHEMA, _CALENDAR, _COVARIATES = "schema", "calendar", "covariates"
 KEYS = frozenset({_SCHEMA, _CALENDAR, _COVARIATES})
+_NOTHING: Mapping[str, Any] = {"vocabulary": {}, "gappy": (), "events": EventCalendar().to_json()}
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class PanelFacts:
-    """schema: See `panel_schema`. calendar: Cycles that the network is told of. vocabulary: Names of each categorical covariate.
-    gappy: Amounts that were missing in rows with an observation."""
+    """schema: See `panel_schema`. calendar: Cycles, holidays and events that the network is told of. vocabulary: Names of each
+    categorical covariate. gappy: Amounts that were missing in rows with an observation. events: The training panel's own, which
+    stand in where a panel brings none."""
 
     schema: str
     calendar: tuple[str, ...] = ()
     vocabulary: Vocabulary = field(default_factory=dict)
     gappy: tuple[str, ...] = ()
+    events: EventCalendar = field(default_factory=EventCalendar)
 
     @classmethod
     def of(cls, panel: Panel, calendar: bool) -> PanelFacts:
         """Returns the facts of a training panel; without `calendar` the network is told of no cycle."""
         cycles = repeated_cycles(panel.frequency, float(np.median(panel.lengths))) if calendar else ()
-        return cls(panel_schema(panel), cycles, vocabulary_of(panel), _gappy(panel))
+        return cls(panel_schema(panel), (*cycles, *panel.calendar.names), vocabulary_of(panel), _gappy(panel), panel.calendar)
 
     @classmethod
     def kept(cls, weights: Weights, name: str) -> PanelFacts:
@@ -52,32 +57,34 @@ class PanelFacts:
             f"{name}: the weights do not say which frequency and covariates they were trained with",
         )
         cycles = _text(weights[_CALENDAR])
-        more = json.loads(_text(weights[_COVARIATES])) if _COVARIATES in weights else {"vocabulary": {}, "gappy": ()}
+        more = json.loads(_text(weights[_COVARIATES])) if _COVARIATES in weights else _NOTHING
         names = {column: tuple(texts) for column, texts in more["vocabulary"].items()}
-        return cls(_text(weights[_SCHEMA]), tuple(cycles.split(",")) if cycles else (), names, tuple(more["gappy"]))
+        return cls(_text(weights[_SCHEMA]), tuple(cycles.split(",")) if cycles else (), names, tuple(more["gappy"]),
+                   EventCalendar.from_json(more["events"]))  # fmt: skip
 
     def arrays(self) -> dict[str, AnyArray]:
         """Returns the facts as arrays of bytes, to be saved with the weights."""
         texts = {_SCHEMA: self.schema, _CALENDAR: ",".join(self.calendar)}
-        if self.vocabulary or self.gappy:
-            texts[_COVARIATES] = json.dumps({"vocabulary": dict(self.vocabulary), "gappy": self.gappy})
+        if self.vocabulary or self.gappy or self.events.names:
+            more = {"vocabulary": dict(self.vocabulary), "gappy": self.gappy, "events": self.events.to_json()}
+            texts[_COVARIATES] = json.dumps(more)
         return {name: np.frombuffer(text.encode(), dtype=np.uint8).copy() for name, text in texts.items()}
 
     def columns(self) -> Columns:
-        """Returns the kinds of the covariates; two amounts for each cycle of the calendar follow the known ones."""
+        """Returns the kinds of the covariates; what a step is told of the calendar follows the known ones."""
         roles = roles_in(self.schema)
         known, past, static = (tuple(self._kind(name) for name in names) for names in (roles.known, roles.past, roles.static))
-        return Columns((*known, *(AMOUNT,) * (2 * len(self.calendar))), past, static)
+        return Columns((*known, *(AMOUNT,) * feature_count(self.calendar)), past, static)
 
     def read(self, panel: Panel, name: str) -> Panel:
         """Returns a panel with the places of its names in the lists of training.
 
         Raises:
-            ModelError: another frequency or other covariates than in training.
+            ModelError: another frequency, other covariates or other holidays and events than in training.
         """
         found = panel_schema(panel)
         require(found == self.schema, f"{name} was trained on {self.schema}, the panel has {found}: give the same columns")
-        return recoded(panel, self.vocabulary)
+        return recoded(with_calendar(panel, self.events, name), self.vocabulary)
 
     def scales(self, panel: Panel) -> tuple[FloatArray, FloatArray]:
         """Returns mean and standard deviation of every amount, known, past and static; 1 where it is constant.

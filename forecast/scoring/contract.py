@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.core.arrays import BoolArray
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.core.series_ids import normal_id
@@ -30,7 +31,7 @@ class Accepted:
     refused: tuple[Refusal, ...]
 
 
-def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Accepted:
+def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules, calendar: EventCalendar | None = None) -> Accepted:
     """Returns the panel of the series that keep the contract, and the refusals of the others.
 
     Raises:
@@ -44,7 +45,7 @@ def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Ac
     found += _without_static(history, known.static, roles, known.file)
     raise_breaches(found)
     history = history.without(distinct(found))
-    panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static)
+    panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static, calendar)
     silent = np.array([not np.isfinite(panel.series(i)).any() for i in range(len(panel))], dtype=bool)
     found += [series_refusal("no observed value", "quarantine", str(i), "all missing", "one observed value", known.file)
               for i in panel.ids[silent]]  # fmt: skip

@@ -148,6 +148,7 @@ class _Run:
         return run_key({
             **digests, "format": str(FORMAT), "run_date": request.run_date.isoformat(), "configuration": request.configuration,
             "rules": repr(request.rules), "roles": repr(request.inputs.roles), "frequency": repr(request.inputs.frequency),
+            "calendar": repr(request.inputs.calendar),
             "model_version": self._version, "code_version": request.code_version,
         })  # fmt: skip
 
@@ -179,7 +180,7 @@ class _Run:
 
     def _prepare(self, known: Known) -> Prepared:
         inputs, rules = self._request.inputs, self._request.rules
-        accepted = accept(known, inputs.frequency, inputs.roles, rules)
+        accepted = accept(known, inputs.frequency, inputs.roles, rules, inputs.calendar)
         prepared = prepare(known, accepted, self._forecaster.horizon, rules)
         self._events.contract_checked(len(prepared.panel), len(distinct(prepared.refused)), prepared.lag)
         if prepared.stale:

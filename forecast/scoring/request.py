@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from forecast.core.errors import UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import ModelSource
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Roles
@@ -109,6 +110,7 @@ class Inputs:
     known_future: known covariates after the cutoff. Without it they are taken from the history's own later rows.
     static: one row per series with the static columns.
     cutoff: ordinal of the last known step, for integer time only; dates follow from the run date.
+    calendar: holidays and events; where there are none, those of the model's training stand in.
     """
 
     source: Source
@@ -117,6 +119,7 @@ class Inputs:
     known_future: Source | None = None
     static: Source | None = None
     cutoff: int | None = None
+    calendar: EventCalendar = field(default_factory=EventCalendar)
 
     def cutoff_for(self, run_date: date) -> int:
         """Returns the ordinal of the last step that the run may know.
