@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from forecast.config.arguments import INJECTED, TASK_ARGUMENTS, check_arguments, parameter_names
-from forecast.config.components import find_model, model_names, source_kinds
+from forecast.config.components import find_model, model_names, sink_kinds, source_kinds
 from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
-from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
+from forecast.config.sections import Config, DataSection, ModelSection, SinkSection, SourceSection
 from forecast.core.errors import ConfigError, ModelError
 from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Forecaster, MetricSink, Progress, Recipe, Weights
@@ -22,11 +22,12 @@ from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
 from forecast.evaluation.task import Task
 from forecast.storage.bundle import LoadedBundle, load_bundle
+from forecast.storage.sinks.sink import Sink
 from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.source import Source
 
 __all__ = [
-    "build_calendar", "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
+    "build_calendar", "build_forecaster", "build_frequency", "build_model", "build_roles", "build_sink", "build_source", "build_task", "future_source",
     "history_source", "load_forecaster", "model_names", "read_future", "read_panel", "rebuild", "static_source",
 ]  # fmt: skip
 
@@ -132,6 +133,21 @@ def build_source(section: SourceSection, covariates: tuple[str, ...] | None = No
     if checked.mistakes:
         raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
     return cast(Source, component(**checked.values))
+
+
+def build_sink(section: SinkSection) -> Sink:
+    """Returns the sink that a section describes.
+
+    Raises:
+        ConfigError: an unknown kind, or arguments that it does not take.
+    """
+    kinds = sink_kinds()
+    if section.kind not in kinds:
+        raise ConfigError(f"there is no sink {section.kind!r}; {nearest(section.kind, kinds)}")
+    checked = check_arguments(kinds[section.kind], section.arguments)
+    if checked.mistakes:
+        raise ConfigError(f"sink {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
+    return cast(Sink, kinds[section.kind](**checked.values))
 
 
 def history_source(data: DataSection) -> Source:

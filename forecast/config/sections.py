@@ -42,6 +42,13 @@ class SourceSection(Component):
 
 
 @final
+class SinkSection(Component):
+    """Where forecasts are published: which kind of sink, and that sink's arguments."""
+
+    kind: str = Field(description="Kind of sink: sql, ...")
+
+
+@final
 class ModelSection(Component):
     """A model: its name in the registry, how to list it, its limits, and its own arguments."""
 
@@ -160,6 +167,9 @@ class ScoreSection(Section):
     alias: str = Field(default="champion", min_length=1, description="Alias in the registry.")
     output: Path | None = Field(
         default=None, description="Folder of the published forecasts; `forecasts` below `output` by default."
+    )
+    sink: SinkSection | None = Field(
+        default=None, description="Where forecasts are published instead of a file below `output`, which keeps the run's own files."
     )
     run_date: date | None = Field(default=None, description="The cutoff is the last step that ends before it; `--run-date` too.")
     cutoff: int | None = Field(default=None, description="The last known step, for integer time.")

@@ -16,6 +16,7 @@ from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import ModelSource
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Roles
+from forecast.storage.sinks.sink import Sink
 from forecast.storage.sources.source import Source
 
 BATCH_SERIES = 256
@@ -147,6 +148,7 @@ class ScoreRequest:
     code_version: version of the program; part of the run's key.
     shard_series: series per shard, a multiple of 256. It decides how much work a crash can cost and how much memory a run takes,
         and never the output.
+    sink: where the forecasts are published; None for a file below `output`.
 
     Raises:
         UsageError: a shard size that is not a positive multiple of 256.
@@ -160,6 +162,7 @@ class ScoreRequest:
     code_version: str
     rules: Rules = field(default_factory=Rules)
     shard_series: int = 16 * BATCH_SERIES
+    sink: Sink | None = None
 
     def __post_init__(self) -> None:
         if self.shard_series < BATCH_SERIES or self.shard_series % BATCH_SERIES:
