@@ -49,13 +49,13 @@ Line = dict[str, Any]
 def spec() -> Iterator[Line]:
     """Yields what each family carries of one series, with its own defaults, hourly seasons and horizon 48."""
     from forecast.networks.build import build_model
-    from forecast.networks.network import Widths
+    from forecast.networks.covariates import Columns
     from forecast.networks.settings import EncoderName
     from forecast.neural.registry import NEURAL
 
     for encoder in get_args(EncoderName):
         forecaster: Any = NEURAL[encoder](horizon=48, levels=LEVELS, season_lengths=(24, 168), lags=LAGS)
-        network = build_model(forecaster.settings, horizon=48, levels=LEVELS, season_lengths=(24, 168), widths=Widths())
+        network = build_model(forecaster.settings, horizon=48, levels=LEVELS, season_lengths=(24, 168), columns=Columns())
         state = network.initial_state(1)
         hidden = forecaster.settings.hidden_size
         bound = BOUNDED[encoder] * hidden + LAGS + 16 if encoder in BOUNDED else None

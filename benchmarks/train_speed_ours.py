@@ -24,8 +24,9 @@ from torch import nn
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel
 from forecast.networks.build import build_network
+from forecast.networks.covariates import Columns
 from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network, Widths
+from forecast.networks.network import Network
 from forecast.networks.settings import NetworkSettings
 from forecast.networks.timeline import gather_steps
 from forecast.neural.data import SegmentBatches
@@ -87,7 +88,7 @@ def new_network(request: dict[str, Any]) -> Network:
     torch.manual_seed(request["seed"])
     settings = NetworkSettings(encoder=request["cell"], hidden_size=request["hidden_size"], lags=request["context"])
     return build_network(settings, horizon=request["horizon"], levels=tuple(request["levels"]),
-                         season_lengths=tuple(request["seasons"]), widths=Widths())  # fmt: skip
+                         season_lengths=tuple(request["seasons"]), columns=Columns())  # fmt: skip
 
 
 def training_settings(request: dict[str, Any]) -> TrainingSettings:

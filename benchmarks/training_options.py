@@ -20,9 +20,10 @@ from torch import nn
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.networks.build import build_network
+from forecast.networks.covariates import AMOUNT, Columns
 from forecast.networks.encoders.fused import CellOptions, FusedRecurrent
 from forecast.networks.interfaces import Batch
-from forecast.networks.network import Network, Widths
+from forecast.networks.network import Network
 from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.registry import NEURAL
 
@@ -92,7 +93,7 @@ def _hourly(encoder: EncoderName) -> tuple[Network, Batch]:
     """A network for hours with a day and a week, and a batch of noise."""
     torch.manual_seed(0)
     network = build_network(NetworkSettings(encoder), horizon=48, levels=tuple(i / 10 for i in range(1, 10)), season_lengths=(24, 168),
-                            widths=Widths(4, 0, 0)).train()  # fmt: skip
+                            columns=Columns((AMOUNT,) * 4)).train()  # fmt: skip
     rows, steps = 64, 192
     y = 10 + torch.randn(rows, network.lead + steps + 48, dtype=torch.float64)
     empty, origins = (torch.zeros(rows, steps, 0), torch.zeros(rows, 0)), torch.arange(0, steps, 4).expand(rows, -1)

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from forecast.config.arguments import INJECTED, TASK_ARGUMENTS, check_arguments, parameter_names
-from forecast.config.components import find_model, model_names, source_kinds
+from forecast.config.components import find_model, model_names, sink_kinds, source_kinds
 from forecast.config.load import task_of
 from forecast.config.mistakes import nearest
-from forecast.config.sections import Config, DataSection, ModelSection, SourceSection
+from forecast.config.sections import Config, DataSection, ModelSection, SinkSection, SourceSection
 from forecast.core.errors import ConfigError, ModelError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Forecaster, MetricSink, Progress, Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
 from forecast.evaluation.task import Task
 from forecast.storage.bundle import LoadedBundle, load_bundle
+from forecast.storage.sinks.sink import Sink
 from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.source import Source
 from forecast.storage.state_files import read_state, write_state
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from forecast.neural.state_value import CarriedState
 
 __all__ = [
-    "build_forecaster", "build_frequency", "build_model", "build_roles", "build_source", "build_task", "future_source",
-    "history_source", "load_forecaster", "load_state", "model_names", "read_future", "read_panel", "rebuild", "save_state",
-    "static_source",
+    "build_calendar", "build_forecaster", "build_frequency", "build_model", "build_roles", "build_sink", "build_source", "build_task",
+    "future_source", "history_source", "load_forecaster", "load_state", "model_names", "read_future", "read_panel", "rebuild",
+    "save_state", "static_source",
 ]  # fmt: skip
 
 
@@ -137,12 +139,13 @@ def load_state(directory: Path) -> CarriedState:
     return state_from(arrays, facts, str(directory))
 
 
-def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None) -> Source:
+def build_source(section: SourceSection, covariates: tuple[str, ...] | None = None, categorical: tuple[str, ...] = ()) -> Source:
     """Returns the source that a section describes.
 
     Args:
         section: Kind and arguments.
         covariates: Columns to read beside the required ones, where the section does not say it itself.
+        categorical: Columns that hold names; those of them that are read are read as text.
 
     Raises:
         ConfigError: an unknown kind, or arguments that it does not take.
@@ -151,26 +154,44 @@ def build_source(section: SourceSection, covariates: tuple[str, ...] | None = No
     if section.kind not in kinds:
         raise ConfigError(f"there is no source {section.kind!r}; {nearest(section.kind, kinds)}")
     component = kinds[section.kind]
-    wanted = {"covariates": list(covariates)} if covariates is not None and "covariates" in parameter_names(component) else {}
+    taken = parameter_names(component)
+    wanted = {"covariates": list(covariates)} if covariates is not None and "covariates" in taken else {}
+    names = [name for name in categorical if covariates is None or name in covariates]
+    wanted |= {"categorical": names} if names and "categorical" in taken else {}
     checked = check_arguments(component, wanted | section.arguments)
     if checked.mistakes:
         raise ConfigError(f"source {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
     return cast(Source, component(**checked.values))
 
 
+def build_sink(section: SinkSection) -> Sink:
+    """Returns the sink that a section describes.
+
+    Raises:
+        ConfigError: an unknown kind, or arguments that it does not take.
+    """
+    kinds = sink_kinds()
+    if section.kind not in kinds:
+        raise ConfigError(f"there is no sink {section.kind!r}; {nearest(section.kind, kinds)}")
+    checked = check_arguments(kinds[section.kind], section.arguments)
+    if checked.mistakes:
+        raise ConfigError(f"sink {section.kind!r}: {len(checked.mistakes)} wrong arguments; mend them", checked.mistakes)
+    return cast(Sink, kinds[section.kind](**checked.values))
+
+
 def history_source(data: DataSection) -> Source:
     """Returns the source of the history, which reads the covariates that have a role and no other column."""
-    return build_source(data.source, (*data.roles.known, *data.roles.past))
+    return build_source(data.source, (*data.roles.known, *data.roles.past), data.roles.categorical)
 
 
 def future_source(data: DataSection) -> Source | None:
     """Returns the source of the known covariates after the history; None where the section names none."""
-    return None if data.future is None else build_source(data.future, data.roles.known)
+    return None if data.future is None else build_source(data.future, data.roles.known, data.roles.categorical)
 
 
 def static_source(data: DataSection) -> Source | None:
     """Returns the source of the static columns; None where the section names none."""
-    return None if data.static is None else build_source(data.static, data.roles.static)
+    return None if data.static is None else build_source(data.static, data.roles.static, data.roles.categorical)
 
 
 def build_frequency(data: DataSection) -> Frequency:
@@ -180,7 +201,12 @@ def build_frequency(data: DataSection) -> Frequency:
 
 def build_roles(data: DataSection) -> Roles:
     """Returns the covariates of the panel by what is known of them."""
-    return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static)
+    return Roles(known=data.roles.known, past=data.roles.past, static=data.roles.static, categorical=data.roles.categorical)
+
+
+def build_calendar(data: DataSection) -> EventCalendar:
+    """Returns the holidays and events of the panel."""
+    return EventCalendar.of(data.holidays, data.events)
 
 
 def build_task(config: Config) -> Task:
@@ -202,7 +228,7 @@ def read_panel(data: DataSection) -> Panel:
     table = None if static is None else static.read("static")
     rows = history_source(data).read("history")
     with naming_rows(rows):
-        return Panel.from_frame(rows, build_frequency(data), build_roles(data), table)
+        return Panel.from_frame(rows, build_frequency(data), build_roles(data), table, build_calendar(data))
 
 
 def read_future(data: DataSection) -> KnownFuture | None:
@@ -212,4 +238,4 @@ def read_future(data: DataSection) -> KnownFuture | None:
         return None
     rows = future.read("future")
     with naming_rows(rows):
-        return KnownFuture.from_frame(rows, build_frequency(data), data.roles.known)
+        return KnownFuture.from_frame(rows, build_frequency(data), data.roles.known, data.roles.categorical)

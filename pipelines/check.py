@@ -14,7 +14,7 @@ import pandas as pd
 from forecast.config.sections import Config
 from forecast.core.errors import DataError, Offence
 from forecast.core.panel import Panel
-from forecast.factory import build_frequency, build_roles, future_source, history_source, read_future, static_source
+from forecast.factory import build_calendar, build_frequency, build_roles, future_source, history_source, read_future, static_source
 from forecast.storage.bundle_profile import training_profile
 from forecast.storage.sources.evidence import naming_rows
 from pipelines.console import Console
@@ -38,7 +38,9 @@ def check(config: Config) -> Panel:
     panel = None
     if rows is not None and (table is not None or static is None):
         with_roles = build_roles(data)
-        panel = _try(lambda: _named(rows, lambda: Panel.from_frame(rows, frequency, with_roles, table)), errors)
+        panel = _try(
+            lambda: _named(rows, lambda: Panel.from_frame(rows, frequency, with_roles, table, build_calendar(data))), errors
+        )
     if future is not None:
         known = _try(lambda: read_future(data), errors)
         if known is not None and panel is not None and config.task is not None:

@@ -53,7 +53,13 @@ def quick(
     known: Columns = None,
     past: Columns = None,
     future: Annotated[Path | None, typer.Option(help="Values of the known columns after the history.")] = None,
-    static: Annotated[Path | None, typer.Option(help="One row of numbers per series.")] = None,
+    static: Annotated[Path | None, typer.Option(help="One row per series with its attributes: numbers or names.")] = None,
+    holidays: Annotated[
+        list[str] | None, typer.Option(metavar="COUNTRY", help="Public holidays of DE, US-CA, ... Repeatable.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="Table of event and ds: days, past and to come, that are not as usual.")
+    ] = None,
     unique_id: Annotated[str, typer.Option("--id", metavar="COLUMN", help="Column of the series.")] = "unique_id",
     ds: Annotated[str, typer.Option("--time", metavar="COLUMN", help="Column of the time.")] = "ds",
     y: Annotated[str, typer.Option("--target", metavar="COLUMN", help="Column of the values.")] = "y",
@@ -71,7 +77,7 @@ def quick(
         QuickRequest(
             data=data, output=output, horizon=horizon, frequency=freq, season_lengths=tuple(season or ()), known=tuple(known or ()),
             past=tuple(past or ()), future=future, static=static, columns=renamed, model=model, budget=budget,
-            levels=parse_levels(levels), seed=seed,
+            levels=parse_levels(levels), seed=seed, holidays=tuple(holidays or ()), events=events,
         )
     )  # fmt: skip
 

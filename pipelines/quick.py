@@ -18,6 +18,7 @@ from forecast.config.arguments import parameter_names
 from forecast.config.components import find_model
 from forecast.config.values import seconds
 from forecast.core.errors import SinkError, UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecast_frame import FALLBACK, ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS
 from forecast.core.frequency import Frequency
@@ -27,6 +28,7 @@ from forecast.factory import build_forecaster
 from forecast.storage.sources.csv_source import CsvSource
 from forecast.storage.sources.evidence import naming_rows
 from forecast.storage.sources.parquet_source import ParquetSource
+from forecast.storage.sources.plan import Categorical
 from forecast.storage.sources.source import Source
 from pipelines.console import Console
 from pipelines.infer import infer_frequency
@@ -55,6 +57,8 @@ class QuickRequest:
     budget: str | None = None
     levels: tuple[float, ...] = DEFAULT_LEVELS
     seed: int = 0
+    holidays: tuple[str, ...] = ()
+    events: Path | None = None
 
 
 @final
@@ -141,23 +145,42 @@ def _read_panel(request: QuickRequest) -> Panel:
     frequency = Frequency.parse(request.frequency, seasons) if request.frequency else infer_frequency(frame, seasons)
     static = None if request.static is None else _source(request.static, request.columns, None).read("static")
     columns = () if static is None else tuple(name for name in static.columns if name != "unique_id")
+    names = (*_names(frame, (*request.known, *request.past)), *(() if static is None else _names(static, columns)))
     with naming_rows(frame):
-        return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns), static)
+        return Panel.from_frame(frame, frequency, Roles(request.known, request.past, columns, names), static, _calendar(request))
+
+
+def _calendar(request: QuickRequest) -> EventCalendar:
+    """Holidays of the countries asked for, and the events of a file with the columns event and ds."""
+    if request.events is None:
+        return EventCalendar.of(request.holidays)
+    kind = ParquetSource if _suffix_of(request.events, str(request.events)) == "parquet" else CsvSource
+    rows = kind(path=str(request.events), columns={"unique_id": "event"}).read("future")
+    days = rows.groupby("unique_id")["ds"].agg(lambda stamps: [stamp.date() for stamp in stamps])
+    return EventCalendar.of(request.holidays, {str(name): found for name, found in days.items()})
+
+
+def _names(frame: pd.DataFrame, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that hold names: the source has left them as text."""
+    return tuple(name for name in columns if frame[name].dtype == object)
 
 
 def _read_future(request: QuickRequest, panel: Panel) -> KnownFuture | None:
     """The known covariates, complete over the horizon of every series."""
     if request.future is None:
         return None
-    rows = _source(request.future, request.columns, request.known).read("future")
-    future = KnownFuture.from_frame(rows, panel.frequency, request.known)
+    names = tuple(name for name in panel.roles.categorical if name in request.known)
+    rows = _source(request.future, request.columns, request.known, names).read("future")
+    future = KnownFuture.from_frame(rows, panel.frequency, request.known, names)
     future.require(panel.ids, panel.ends + 1, request.horizon)
     return future
 
 
-def _source(path: Path, columns: Mapping[str, str], covariates: tuple[str, ...] | None) -> Source:
+def _source(
+    path: Path, columns: Mapping[str, str], covariates: tuple[str, ...] | None, categorical: Categorical = "auto"
+) -> Source:
     kind = ParquetSource if path.is_dir() or _suffix_of(path, str(path)) == "parquet" else CsvSource
-    return kind(path=str(path), columns=columns, covariates=covariates)
+    return kind(path=str(path), columns=columns, covariates=covariates, categorical=categorical)
 
 
 def _suffix_of(path: Path, what: str) -> str:

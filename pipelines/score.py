@@ -18,7 +18,16 @@ from forecast.config.show import resolved
 from forecast.config.text import to_yaml
 from forecast.core.errors import ForecastError, ModelError, UsageError
 from forecast.core.forecaster import Forecaster, ModelSource
-from forecast.factory import build_frequency, build_roles, future_source, history_source, rebuild, static_source
+from forecast.factory import (
+    build_calendar,
+    build_frequency,
+    build_roles,
+    build_sink,
+    future_source,
+    history_source,
+    rebuild,
+    static_source,
+)
 from forecast.scoring.events import stream_logger
 from forecast.scoring.job import Surroundings, run_score
 from forecast.scoring.request import Bounds, Gates, Inputs, Policies, Rules, ScoreReport, ScoreRequest, Staleness
@@ -63,11 +72,13 @@ def score_request(config: Config, run_date: date | None = None) -> ScoreRequest:
         raise UsageError("which date is forecast? give --run-date YYYY-MM-DD, or score.run_date in the configuration")
     data = config.data
     inputs = Inputs(
-        history_source(data), build_frequency(data), build_roles(data), future_source(data), static_source(data), section.cutoff
-    )
+        history_source(data), build_frequency(data), build_roles(data), future_source(data), static_source(data), section.cutoff,
+        build_calendar(data),
+    )  # fmt: skip
     output = section.output or config.output / "forecasts"
     return ScoreRequest(output, chosen, inputs, ConfiguredModel(config, section, output), _decisive(config), code_version(),
-                        _rules(section), section.shard_series)  # fmt: skip
+                        _rules(section), section.shard_series,
+                        None if section.sink is None else build_sink(section.sink))  # fmt: skip
 
 
 @final

@@ -5,6 +5,7 @@ It must not know what kind of regression it drives.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import final
 
@@ -17,13 +18,16 @@ from forecast.baselines.learner import Learner
 from forecast.baselines.local_model import Question
 from forecast.baselines.naive_models import fallback_forecast
 from forecast.core.arrays import AnyArray, FloatArray, IntArray
+from forecast.core.categories import Vocabulary
 from forecast.core.errors import ModelError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecast_frame import FALLBACK, OK, ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, Recipe, Weights, require
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
-from forecast.core.panel_schema import panel_schema
+from forecast.core.panel_schema import panel_schema, with_calendar
 from forecast.windowing.lag_table import LagTable, lag_table
+from forecast.windowing.one_hot import common_names, one_hot, one_hot_future
 
 BLOCK = 1024  # series predicted together: bounds memory, changes no bit
 CALIBRATION_ORIGINS = 300  # held-back origins wanted over all series
@@ -52,6 +56,8 @@ class GlobalForecaster(Forecaster):
         self._plan = learner.plan(self.horizon, self.season_lengths)
         self.history_limit = self._plan.context
         self._schema: str | None = None
+        self._lists: Vocabulary = {}
+        self._calendar = EventCalendar()
         self._error_quantiles: FloatArray = np.zeros((self.horizon, len(self.levels)))
 
     def fit(self, panel: Panel) -> None:
@@ -62,10 +68,11 @@ class GlobalForecaster(Forecaster):
         """
         self._schema = None
         require(bool((panel.lengths > 1).any()), f"{self.name}: no series has two rows, so there is nothing to learn from")
-        seed = np.random.default_rng(self.seed)
-        self._error_quantiles = self._calibrated(panel, seed)
-        self._learn(panel, seed)
-        self._schema = panel_schema(panel)
+        seed, lists = np.random.default_rng(self.seed), common_names(panel)
+        amounts = one_hot(panel, lists)
+        self._error_quantiles = self._calibrated(amounts, seed)
+        self._learn(amounts, seed)
+        self._schema, self._lists, self._calendar = panel_schema(panel), lists, panel.calendar
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns one forecast per series; the chain seasonal naive, naive, mean where a context has no two values to compare.
@@ -81,11 +88,12 @@ class GlobalForecaster(Forecaster):
             f"{self.name} was fitted on {self._schema}, the history has {panel_schema(history)}",
         )
         refuse_unobserved(history, self.name)
+        history = one_hot(with_calendar(history, self._calendar, self.name), self._lists)
         known = np.zeros((len(history), self.horizon, 0))
         if history.roles.known:
             require(known_future is not None, f"{self.name} needs the known covariates {list(history.roles.known)} of the horizon")
             assert known_future is not None
-            known = known_future.require(history.ids, history.ends + 1, self.horizon)
+            known = one_hot_future(known_future, self._lists).require(history.ids, history.ends + 1, self.horizon)
         blocks = [np.arange(first, min(first + BLOCK, len(history))) for first in range(0, len(history), BLOCK)]
         return ForecastFrame.concatenate([self._block(history, positions, known[positions]) for positions in blocks])
 
@@ -95,7 +103,7 @@ class GlobalForecaster(Forecaster):
                 "season_lengths": list(self.season_lengths), "seed": self.seed, **self._learner.options()}  # fmt: skip
 
     def weights(self) -> Weights:
-        """Returns the learner's arrays, the error quantiles and the schema (JSON as bytes).
+        """Returns the learner's arrays, the error quantiles, and schema and names of categorical covariates (JSON as bytes).
 
         Raises:
             ModelError: not fitted.
@@ -104,7 +112,10 @@ class GlobalForecaster(Forecaster):
             raise ModelError(f"{self.name} is not fitted: there are no weights to save")
         schema: AnyArray = np.frombuffer(self._schema.encode(), dtype=np.uint8).copy()
         learned = {f"learner.{name}": array for name, array in self._learner.weights().items()}
-        return {"schema": schema, "error_quantiles": self._error_quantiles, **learned}
+        texts = {"names": json.dumps(dict(self._lists))} if self._lists else {}
+        texts |= {"events": self._calendar.to_json()} if self._calendar.names else {}
+        more = {name: np.frombuffer(text.encode(), dtype=np.uint8).copy() for name, text in texts.items()}
+        return {"schema": schema, "error_quantiles": self._error_quantiles, **more, **learned}
 
     def restore(self, weights: Weights) -> None:
         """Takes the arrays back.
@@ -120,6 +131,9 @@ class GlobalForecaster(Forecaster):
         wanted = (self.horizon, len(self.levels))
         require(quantiles.shape == wanted, f"{self.name}: error quantiles of shape {quantiles.shape}, the recipe asks for {wanted}")
         self._error_quantiles, self._schema = quantiles, schema
+        lists = json.loads(bytes(weights["names"]).decode()) if "names" in weights else {}
+        self._lists = {name: tuple(texts) for name, texts in lists.items()}
+        self._calendar = EventCalendar.from_json(bytes(weights["events"]).decode()) if "events" in weights else EventCalendar()
 
     def _learn(self, panel: Panel, seed: np.random.Generator) -> None:
         series, rows = drawn_origins(panel.lengths, self._plan.season_length, self._learner.origins, seed)

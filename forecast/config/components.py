@@ -43,5 +43,12 @@ def source_kinds() -> Mapping[str, Callable[..., object]]:
     return SOURCES
 
 
+def sink_kinds() -> Mapping[str, Callable[..., object]]:
+    """Returns the sinks by kind."""
+    from forecast.storage.sinks.registry import SINKS
+
+    return SINKS
+
+
 def _registry(module: str, attribute: str) -> Mapping[str, Maker]:
     return cast(Mapping[str, Maker], getattr(import_module(module), attribute))

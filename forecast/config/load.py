@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from forecast.config.arguments import TASK_ARGUMENTS, check_arguments, validate_plain
-from forecast.config.components import find_model, model_names, source_kinds
+from forecast.config.components import find_model, model_names, sink_kinds, source_kinds
 from forecast.config.mistakes import dotted, explain, nearest
 from forecast.config.overrides import apply_overrides
-from forecast.config.sections import Config, ModelSection, SourceSection
+from forecast.config.sections import Config, ModelSection
 from forecast.config.text import Raw, read_yaml
 from forecast.core.errors import ConfigError, ForecastError
 from forecast.core.frequency import Frequency
@@ -62,7 +62,9 @@ def check_config(raw: Raw, place: str, mistakes: Sequence[str] = (), locate: Loc
     except ValidationError as error:
         found += explain(error, raw, Config)
     for keys, section in _sources(raw):
-        found += _source_mistakes(section, keys)
+        found += _kind_mistakes(section, keys, "source", source_kinds())
+    for keys, section in _sinks(raw):
+        found += _kind_mistakes(section, keys, "sink", sink_kinds())
     for position, section in enumerate(_list(raw.get("models"))):
         found += _model_mistakes(section, ("models", position))
     if config is not None:
@@ -128,17 +130,25 @@ def _sources(raw: Raw) -> Iterator[tuple[tuple[str | int, ...], Raw]]:
             yield ("data", name), section
 
 
+def _sinks(raw: Raw) -> Iterator[tuple[tuple[str | int, ...], Raw]]:
+    """The section of the values that describes a sink, where there is one."""
+    score = raw.get("score")
+    section = score.get("sink") if isinstance(score, dict) else None
+    if isinstance(section, dict):
+        yield ("score", "sink"), section
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _source_mistakes(section: Raw, path: tuple[str | int, ...]) -> list[str]:
-    kind, kinds = section.get("kind"), source_kinds()
+def _kind_mistakes(section: Raw, path: tuple[str | int, ...], what: str, kinds: Mapping[str, Callable[..., object]]) -> list[str]:
+    kind = section.get("kind")
     if not isinstance(kind, str):
         return []  # the section's own type says so
     if kind not in kinds:
-        return [f"{dotted([*path, 'kind'])}: unknown source {kind!r}; {nearest(kind, kinds)}"]
-    arguments = {key: value for key, value in section.items() if key not in SourceSection.model_fields}
+        return [f"{dotted([*path, 'kind'])}: unknown {what} {kind!r}; {nearest(kind, kinds)}"]
+    arguments = {key: value for key, value in section.items() if key != "kind"}
     checked = check_arguments(kinds[kind], arguments, prefix=path)
     return list(checked.mistakes) or _refusals(kinds[kind], checked.values, path)
 

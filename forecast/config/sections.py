@@ -42,6 +42,13 @@ class SourceSection(Component):
 
 
 @final
+class SinkSection(Component):
+    """Where forecasts are published: which kind of sink, and that sink's arguments."""
+
+    kind: str = Field(description="Kind of sink: sql, ...")
+
+
+@final
 class ModelSection(Component):
     """A model: its name in the registry, how to list it, its limits, and its own arguments."""
 
@@ -65,7 +72,10 @@ class RolesSection(Section):
 
     known: tuple[str, ...] = Field(default=(), description="Known over the horizon too: promotions, prices, holidays.")
     past: tuple[str, ...] = Field(default=(), description="Known up to the cutoff only: customers, weather as measured.")
-    static: tuple[str, ...] = Field(default=(), description="One number per series: floor area.")
+    static: tuple[str, ...] = Field(default=(), description="One value per series: floor area, store type.")
+    categorical: tuple[str, ...] = Field(
+        default=(), description="Those of the above whose values are names, not amounts: store type."
+    )
 
     @model_validator(mode="after")
     def _once(self) -> RolesSection:
@@ -73,6 +83,9 @@ class RolesSection(Section):
         again = sorted({name for name in names if names.count(name) > 1})
         if again:
             raise ValueError(f"columns {again} have more than one role; give each column one role")
+        stray = sorted(set(self.categorical) - set(names))
+        if stray:
+            raise ValueError(f"categorical columns {stray} have no role; name them in known, past or static too")
         return self
 
 
@@ -86,6 +99,13 @@ class DataSection(Section):
         default=None, description="Seasons in steps; the usual ones of the frequency by default."
     )
     roles: RolesSection = Field(default=RolesSection(), description="Covariate columns.")
+    holidays: tuple[str, ...] = Field(
+        default=(), description="Countries whose public holidays the models are told of: DE, or US-CA for a part of one."
+    )
+    events: dict[str, tuple[date, ...]] = Field(
+        default_factory=dict,
+        description="Further days that are not as usual, past and to come, by name: {Black Friday: [2026-11-27]}.",
+    )
     future: SourceSection | None = Field(default=None, description="Known covariates of the steps after the history.")
     static: SourceSection | None = Field(default=None, description="One row per series with the static columns.")
 
@@ -147,6 +167,9 @@ class ScoreSection(Section):
     alias: str = Field(default="champion", min_length=1, description="Alias in the registry.")
     output: Path | None = Field(
         default=None, description="Folder of the published forecasts; `forecasts` below `output` by default."
+    )
+    sink: SinkSection | None = Field(
+        default=None, description="Where forecasts are published instead of a file below `output`, which keeps the run's own files."
     )
     run_date: date | None = Field(default=None, description="The cutoff is the last step that ends before it; `--run-date` too.")
     cutoff: int | None = Field(default=None, description="The last known step, for integer time.")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel
 
 from forecast.config.arguments import TASK_ARGUMENTS, signature_model, validate_plain
-from forecast.config.components import find_model, model_names, source_kinds
-from forecast.config.sections import Component, Config, ModelSection, SourceSection
+from forecast.config.components import find_model, model_names, sink_kinds, source_kinds
+from forecast.config.sections import Component, Config, ModelSection, SinkSection, SourceSection
 from forecast.config.text import Raw
 
 _DEFINITIONS = "#/$defs/{model}"
@@ -28,6 +28,8 @@ def resolved(config: Config) -> Raw:
         section: SourceSection | None = getattr(config.data, name)
         if section is not None:
             shown["data"][name] = _filled(section, source_kinds()[section.kind], frozenset())
+    if config.score is not None and config.score.sink is not None:
+        shown["score"]["sink"] = _filled(config.score.sink, sink_kinds()[config.score.sink.kind], frozenset())
     return shown
 
 
@@ -39,6 +41,7 @@ def json_schema() -> Raw:
     sources = {kind: (source, frozenset[str]()) for kind, source in source_kinds().items()}
     _add_variants(schema["$defs"], ModelSection, "model", models)
     _add_variants(schema["$defs"], SourceSection, "kind", sources)
+    _add_variants(schema["$defs"], SinkSection, "kind", {kind: (sink, frozenset[str]()) for kind, sink in sink_kinds().items()})
     return schema
 
 

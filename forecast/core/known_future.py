@@ -22,6 +22,7 @@ class KnownFuture:
     """Known covariates of future steps, columnar as in Panel.
 
     names: the K columns. ids, offsets, starts: as in Panel. values: NaN where unknown. Shape [rows, K].
+    vocabulary: the categorical ones of them, each with the list of names that its values are places in.
     """
 
     names: tuple[str, ...]
@@ -29,18 +30,29 @@ class KnownFuture:
     offsets: IntArray
     starts: IntArray
     values: FloatArray
+    vocabulary: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, frequency: Frequency, names: tuple[str, ...]) -> KnownFuture:
+    def from_frame(
+        cls, frame: pd.DataFrame, frequency: Frequency, names: tuple[str, ...], categorical: tuple[str, ...] = ()
+    ) -> KnownFuture:
         """Returns the known covariates of a long frame with unique_id, ds and the columns `names`.
+
+        Args:
+            frame: One row per series and step.
+            frequency: The grid.
+            names: The K columns.
+            categorical: Those of them that hold names; others may be among them.
 
         Raises:
             DataError: as in `Panel.from_frame`.
         """
         from forecast.core.panel import Panel, Roles
 
-        panel = Panel.from_frame(frame.assign(y=np.nan), frequency, Roles(known=names))
-        return cls(names, panel.ids, panel.offsets, panel.starts, panel.known)
+        roles = Roles(known=names, categorical=tuple(name for name in categorical if name in names))
+        panel = Panel.from_frame(frame.assign(y=np.nan), frequency, roles)
+        vocabulary = tuple(zip(roles.categorical, panel.categories, strict=True))
+        return cls(names, panel.ids, panel.offsets, panel.starts, panel.known, vocabulary)
 
     def window(self, ids: TextArray, firsts: IntArray, horizon: int) -> FloatArray:
         """Returns the values at `horizon` steps from ordinal `firsts[i]` on, for each of the given series.

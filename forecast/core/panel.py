@@ -17,6 +17,7 @@ import pandas as pd
 
 from forecast.core.arrays import FloatArray, IntArray, TextArray
 from forecast.core.errors import DataError, UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ class Roles:
     """Names of the covariate columns by what is known of them when a forecast is made.
 
     `known` are known over the horizon too (promotions), `past` only up to the cutoff (customers), `static` do not change.
+    `categorical` are those of them whose values are names and not amounts, whatever they are written as.
     """
 
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
 
 
 @final
@@ -47,6 +50,8 @@ class Panel:
     y: observations, data units, NaN where missing. Shape [rows].
     known, past: covariates in the order of `roles`, NaN where missing. Shapes [rows, K], [rows, P].
     static: Shape [N, S].
+    calendar: holidays and events, the same for all series.
+    categories: the values of each categorical covariate, in the order of `roles.categorical`; its column holds places in them.
     """
 
     frequency: Frequency
@@ -58,21 +63,25 @@ class Panel:
     past: FloatArray
     static: FloatArray
     roles: Roles = field(default_factory=Roles)
+    categories: tuple[tuple[str, ...], ...] = ()
+    calendar: EventCalendar = field(default_factory=EventCalendar)
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, frequency: Frequency, roles: Roles | None = None, static: pd.DataFrame | None = None
-    ) -> Panel:
+        cls, frame: pd.DataFrame, frequency: Frequency, roles: Roles | None = None, static: pd.DataFrame | None = None,
+        calendar: EventCalendar | None = None,
+    ) -> Panel:  # fmt: skip
         """Returns the panel of a long frame with columns unique_id, ds, y and the covariates that `roles` names.
 
         Rows may come in any order. Grid steps without a row become missing values (NaN) inside a series. Covariates must be
-        numbers (booleans count as 0 and 1).
+        numbers (booleans count as 0 and 1) unless `roles` calls them categorical.
 
         Args:
             frame: One row per series and step.
             frequency: The grid; every ds must lie on it.
             roles: Covariate columns; none by default.
             static: One row per unique_id with the static columns.
+            calendar: Holidays and events; none by default.
 
         Raises:
             DataError: a missing column or id, a ds off the grid, the same (unique_id, ds) twice, a value that is not a finite
@@ -80,7 +89,7 @@ class Panel:
         """
         from forecast.core.panel_build import build_panel  # the checks have a module of their own
 
-        return build_panel(frame, frequency, roles or Roles(), static)
+        return replace(build_panel(frame, frequency, roles or Roles(), static), calendar=calendar or EventCalendar())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -180,12 +189,19 @@ class Panel:
 
         first = np.clip(after + 1, self.starts, self.ends + 1)
         cut = self._cut(self.offsets[:-1] + first - self.starts, self.ends + 1 - first)
-        return KnownFuture(self.roles.known, cut.ids, cut.offsets, cut.starts, cut.known)
+        lists = zip(self.roles.categorical, self.categories, strict=True)
+        vocabulary = tuple((name, names) for name, names in lists if name in self.roles.known)
+        return KnownFuture(self.roles.known, cut.ids, cut.offsets, cut.starts, cut.known, vocabulary)
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of everything in the panel: two panels are equal if and only if their fingerprints are."""
-        digest = hashlib.sha256(f"{self.frequency.alias}|{self.roles!r}|{len(self)}".encode())
+        roles = f"Roles(known={self.roles.known!r}, past={self.roles.past!r}, static={self.roles.static!r})"
+        digest = hashlib.sha256(f"{self.frequency.alias}|{roles}|{len(self)}".encode())
         digest.update(json.dumps(self.ids.tolist()).encode())  # quoted: an id may hold any character
+        if self.roles.categorical:
+            digest.update(json.dumps([self.roles.categorical, self.categories]).encode())
+        if self.calendar.names:
+            digest.update(repr(self.calendar).encode())
         for array in (self.offsets, self.starts, self.y, self.known, self.past, self.static):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

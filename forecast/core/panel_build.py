@@ -5,11 +5,14 @@ Each check counts all its offences and shows some. It must not repair: policies 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from forecast.core.arrays import BoolArray, FloatArray, IntArray, TextArray
-from forecast.core.errors import DataError, InputMissing, Offence
+from forecast.core.categories import coded
+from forecast.core.errors import DataError, InputMissing, Offence, UsageError
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.core.series_ids import ascending, coded_ids
@@ -22,6 +25,9 @@ SPARSE_LIMIT = 100  # steps for each row, beyond that
 def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static: pd.DataFrame | None) -> Panel:
     """Returns the panel of a long frame; see `Panel.from_frame`."""
     _require_columns(frame, ("unique_id", "ds", "y", *roles.known, *roles.past), "the table")
+    stray = [name for name in roles.categorical if name not in (*roles.known, *roles.past, *roles.static)]
+    if stray:
+        raise UsageError(f"columns {stray} are called categorical and have no other role; name them as known, past or static too")
     codes, ids = _ids(frame)
     ordinals = _ordinals(frame, frequency)
     order = _order(codes, ordinals)
@@ -31,17 +37,20 @@ def build_panel(frame: pd.DataFrame, frequency: Frequency, roles: Roles, static:
     rows, offsets, starts = _layout(codes, ordinals, ids)
     del codes, ordinals
 
+    lists: dict[str, tuple[str, ...]] = {}
+
     def placed(names: tuple[str, ...]) -> FloatArray:
         out = np.empty((int(offsets[-1]), len(names)))
         if not isinstance(rows, slice):
             out.fill(np.nan)
         for column, name in enumerate(names):
-            values = _numbers(frame, name)
+            values = _values(frame, name, roles, lists)
             out[rows, column] = values if order is None else values[order]
         return out
 
-    return Panel(frequency, ids, offsets, starts, placed(("y",))[:, 0], placed(roles.known), placed(roles.past),
-                 _static(static, ids, roles.static), roles)  # fmt: skip
+    panel = Panel(frequency, ids, offsets, starts, placed(("y",))[:, 0], placed(roles.known), placed(roles.past),
+                  _static(static, ids, roles, lists), roles)  # fmt: skip
+    return replace(panel, categories=tuple(lists[name] for name in roles.categorical))
 
 
 def _require_columns(frame: pd.DataFrame, names: tuple[str, ...], where: str) -> None:
@@ -125,6 +134,14 @@ def _refuse_sparse(spans: FloatArray, rows: int, ids: TextArray) -> None:
         )
 
 
+def _values(frame: pd.DataFrame, name: str, roles: Roles, lists: dict[str, tuple[str, ...]]) -> FloatArray:
+    """The numbers of a column, or the places of its names, which are put into `lists`."""
+    if name not in roles.categorical:
+        return _numbers(frame, name)
+    values, lists[name] = coded(frame[name])
+    return values
+
+
 def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
     column = frame[name]
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
@@ -141,7 +158,8 @@ def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
     return np.asarray(values)
 
 
-def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...]) -> FloatArray:
+def _static(static: pd.DataFrame | None, ids: TextArray, roles: Roles, lists: dict[str, tuple[str, ...]]) -> FloatArray:
+    names = roles.static
     if not names:
         return np.zeros((len(ids), 0))
     if static is None:
@@ -158,4 +176,4 @@ def _static(static: pd.DataFrame | None, ids: TextArray, names: tuple[str, ...])
     if absent:
         raise DataError(f"the static table has no row for series {absent[:5]} ({len(absent)} in all); give each one row")
     rows = np.array([row_of[i] for i in ids], dtype=np.int64)
-    return np.stack([_numbers(static, name)[rows] for name in names], axis=1)
+    return np.stack([_values(static, name, roles, lists)[rows] for name in names], axis=1)

@@ -27,7 +27,7 @@ def coded_ids(column: pd.Series) -> tuple[IntArray, TextArray]:
     Returns:
         Codes [rows] and ids [N].
     """
-    codes, uniques = _factorized(column)
+    codes, uniques = factorized(column)
     texts = [normal_id(unique) for unique in uniques]
     ids = np.array(sorted(set(texts)), dtype=object)
     place = {text: position for position, text in enumerate(ids)}
@@ -41,8 +41,10 @@ def ascending(codes: IntArray, times: IntArray) -> bool:
     return bool((np.where(same, later, codes[1:] > codes[:-1])).all())
 
 
-def _factorized(column: pd.Series) -> tuple[IntArray, AnyArray]:
-    """As `pandas.factorize`, which reads text only up to its first NUL and so takes `a\\0b` and `a\\0c` for one id.
+def factorized(column: pd.Series) -> tuple[IntArray, AnyArray]:
+    """Returns codes and distinct values as `pandas.factorize` does, but tells all texts apart.
+
+    It reads text only up to its first NUL and so takes `a\\0b` and `a\\0c` for one id.
 
     It does that where all values are text; one value that is none makes it compare whole objects, at a tenth of extra time.
     """

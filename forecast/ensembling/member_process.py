@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 
 from forecast.core.arrays import FloatArray
 from forecast.core.errors import ForecastError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import Recipe, Weights
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
@@ -56,6 +57,8 @@ def write_panel(folder: Path, panel: Panel) -> None:
         "season_lengths": panel.frequency.season_lengths,
         "ids": list(panel.ids),
         **asdict(panel.roles),
+        "categories": panel.categories,
+        "calendar": panel.calendar.to_json(),
     }
     (folder / _FACTS).write_text(json.dumps(facts))
     np.savez(folder / _PANEL, **{name: getattr(panel, name) for name in _NUMBERS})
@@ -65,10 +68,12 @@ def read_panel_file(folder: Path) -> Panel:
     """Returns the panel that `write_panel` wrote."""
     facts = json.loads((folder / _FACTS).read_text())
     frequency = Frequency.parse(facts["alias"], tuple(facts["season_lengths"]))
-    roles = Roles(tuple(facts["known"]), tuple(facts["past"]), tuple(facts["static"]))
+    roles = Roles(tuple(facts["known"]), tuple(facts["past"]), tuple(facts["static"]), tuple(facts["categorical"]))
     with np.load(folder / _PANEL, allow_pickle=False) as arrays:
         numbers = {name: arrays[name] for name in _NUMBERS}
-    return Panel(frequency, np.array(facts["ids"], dtype=object), roles=roles, **numbers)
+    categories = tuple(tuple(names) for names in facts["categories"])
+    calendar = EventCalendar.from_json(facts["calendar"])
+    return Panel(frequency, np.array(facts["ids"], dtype=object), roles=roles, categories=categories, calendar=calendar, **numbers)
 
 
 def write_job(folder: Path, recipe: Recipe) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forecast.core.errors import ModelError
 from forecast.networks.autoregressive import AutoregressiveNetwork
+from forecast.networks.covariates import Columns
 from forecast.networks.decoder_table import DECODERS, summary_width
 from forecast.networks.encoder_table import FAMILIES, WINDOWED, cell_options, window_lags
 from forecast.networks.encoders.fused import USUAL
@@ -12,7 +13,7 @@ from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import Decoder, Encoder
 from forecast.networks.local_mixer import LocalMixer
 from forecast.networks.naive_paths import NaivePaths
-from forecast.networks.network import Network, Widths
+from forecast.networks.network import Network
 from forecast.networks.parts import DRAWN, build_head, build_normaliser
 from forecast.networks.settings import NetworkSettings, Sizes
 
@@ -57,7 +58,7 @@ def build_network(
     horizon: int,
     levels: tuple[float, ...],
     season_lengths: tuple[int, ...],
-    widths: Widths,
+    columns: Columns,
     calendar: tuple[str, ...] = (),
 ) -> Network:
     """Returns a new network; before training it forecasts (mostly) the seasonal naive with its intervals.
@@ -66,7 +67,7 @@ def build_network(
         settings: Parts and sizes.
         horizon, levels: H and the quantile levels.
         season_lengths: In steps; those longer than LONGEST_LEAD are left to the covariates.
-        widths: Numbers of covariates, the features of the calendar among the known ones.
+        columns: Kinds of the covariates, the features of the calendar last among the known ones.
         calendar: Names of the cycles that these features stand for.
     """
     seasons = tuple(m for m in season_lengths if 1 < m <= LONGEST_LEAD)
@@ -84,6 +85,7 @@ def build_network(
     )  # fmt: skip
     head = build_head(settings.head, horizon=horizon, levels=levels, season_length=season, tau=settings.tau)
     count, first = paths.count + normaliser.is_path, paths.count if normaliser.is_path else paths.first
+    widths = columns.widths()
     sizes = Sizes(lags, widths.inputs(lags) - 2 * lags, size, horizon, count, count + head.width, widths.known, first,
                   seasons)  # fmt: skip
     encoder, decoder = build_parts(settings, sizes)
@@ -92,7 +94,7 @@ def build_network(
     if settings.mixer:
         mixer = LocalMixer(paths=count, summary=summary_width(encoder, sizes), horizon=horizon, outputs=sizes.outputs,
                            hidden=settings.mixer)  # fmt: skip
-    return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, widths=widths,
+    return Network(normaliser=normaliser, paths=paths, encoder=encoder, decoder=decoder, head=head, lags=lags, columns=columns,
                    hidden_size=size, dropout=settings.dropout, loss_weight=settings.loss_weight, mixer=mixer, calendar=calendar,
                    input_noise=settings.input_noise)  # fmt: skip
 
@@ -118,7 +120,7 @@ def build_model(
     horizon: int,
     levels: tuple[float, ...],
     season_lengths: tuple[int, ...],
-    widths: Widths,
+    columns: Columns,
     calendar: tuple[str, ...] = (),
 ) -> ForecastingNetwork:
     """Returns the network of a name: `deepar` looks one step ahead and is rolled out, the others are direct; see `build_network`.
@@ -131,6 +133,6 @@ def build_model(
         raise ModelError(f"deepar draws from its head and {settings.head!r} has no distribution; take one of {sorted(DRAWN)}")
     if rolled and settings.samples < 1:
         raise ModelError(f"deepar forecasts from samples, found samples {settings.samples}; ask for 1 or more")
-    direct = build_network(settings, horizon=1 if rolled else horizon, levels=levels, season_lengths=season_lengths, widths=widths,
+    direct = build_network(settings, horizon=1 if rolled else horizon, levels=levels, season_lengths=season_lengths, columns=columns,
                            calendar=calendar)  # fmt: skip
     return AutoregressiveNetwork(direct, horizon=horizon, levels=levels, samples=settings.samples) if rolled else direct

@@ -5,13 +5,14 @@ It puts the parts together and is the only place that knows missing values and u
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, final
+from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
 from forecast.networks.attention import Attention
+from forecast.networks.covariates import Columns, CovariateReader
 from forecast.networks.forecasting_network import ForecastingNetwork
 from forecast.networks.interfaces import (
     Batch,
@@ -37,18 +38,6 @@ LossWeight = Literal["spread", "level", "both"]
 WEIGHT_CAP = 30.0
 
 
-class Widths(NamedTuple):
-    """Numbers of covariates: K known, P past, S static."""
-
-    known: int = 0
-    past: int = 0
-    static: int = 0
-
-    def inputs(self, lags: int) -> int:
-        """Returns C, the width of one step's input."""
-        return 2 * lags + 1 + self.known + self.past + self.static
-
-
 @final
 class Network(ForecastingNetwork):
     """A causal forecaster: from every step of a series it forecasts the next H.
@@ -59,10 +48,11 @@ class Network(ForecastingNetwork):
 
     Args:
         normaliser, paths, encoder, decoder, head: The parts. A causal encoder reads `hidden_size` inputs and the decoder's summary
-            has `encoder.width + hidden_size` numbers; a windowed one reads `widths.inputs(lags)`, the summary has `encoder.width`.
+            has `encoder.width + hidden_size` numbers; a windowed one reads `columns.widths().inputs(lags)`, the summary has
+            `encoder.width`.
         lags: D.
         hidden_size: Width of the embedded input.
-        widths: Numbers of covariates.
+        columns: Kinds of the covariates.
         dropout: Of the embedded input and of the summary of a causal encoder.
         loss_weight: `spread` counts errors in units of the row's seasonal error (like MASE), `level` in units of the origin's level
             (like sMAPE), `both` in the sum of the two.
@@ -76,18 +66,19 @@ class Network(ForecastingNetwork):
 
     def __init__(
         self, *, normaliser: Normaliser, paths: NaivePaths, encoder: Encoder, decoder: Decoder, head: Head, lags: int,
-        widths: Widths, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
+        columns: Columns, hidden_size: int, dropout: float = 0.0, loss_weight: LossWeight = "both", mixer: LocalMixer | None = None,
         calendar: tuple[str, ...] = (), input_noise: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.input_noise = input_noise
         self.normaliser, self.paths, self.encoder, self.decoder, self.head = normaliser, paths, encoder, decoder, head
-        self.lags, self.widths, self.loss_weight, self.mixer = lags, widths, loss_weight, mixer
+        self.lags, self.columns, self.loss_weight, self.mixer = lags, columns, loss_weight, mixer
         self.lead = max(lags - 1, normaliser.lead, paths.lead, 1)
         self.horizon, self.calendar, self.carries = paths.horizon, calendar, encoder.carries
-        self.embed = nn.Linear(widths.inputs(lags), hidden_size) if encoder.causal else None
+        self.covariates = None if columns.plain else CovariateReader(columns)
+        self.embed = nn.Linear(columns.widths().inputs(lags), hidden_size) if encoder.causal else None
         self.dropout = nn.Dropout(dropout)
-        total = sum(widths)
+        total = sum(len(role) for role in columns)
         self.register_buffer("covariate_loc", torch.zeros(total))
         self.register_buffer("covariate_scale", torch.ones(total))
 
@@ -233,9 +224,12 @@ def _inverse(x: Tensor) -> Tensor:
 
 
 def _covariates(network: Network, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Known, past and static covariates in units of the training panel's deviation, float32; 0 where missing."""
-    out = []
-    widths, loc, scale = network.widths, network.covariate_loc, network.covariate_scale
-    for values, centre, unit in zip((batch.known, batch.past, batch.static), loc.split(widths), scale.split(widths), strict=True):
-        out.append(torch.nan_to_num((values - centre) / unit, nan=0.0).to(torch.float32))
-    return out[0], out[1], out[2]
+    """Known, past and static covariates in units of the training panel's deviation, float32, 0 where missing; names as vectors."""
+    counts, loc, scale = [len(role) for role in network.columns], network.covariate_loc, network.covariate_scale
+    roles = zip((batch.known, batch.past, batch.static), loc.split(counts), scale.split(counts), strict=True)
+    known, past, static = ((values - centre) / unit for values, centre, unit in roles)
+    if network.covariates is not None:
+        read: tuple[Tensor, Tensor, Tensor] = network.covariates(known, past, static)
+        return read
+    known, past, static = (torch.nan_to_num(x, nan=0.0).to(torch.float32) for x in (known, past, static))
+    return known, past, static

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from forecast.core.errors import ModelError
+from forecast.networks.covariates import Widths
 from forecast.networks.decoders.direct import DirectDecoder
 from forecast.networks.encoder_table import FAMILIES
 from forecast.networks.encoders.fused import FusedRecurrent
@@ -23,7 +24,7 @@ from forecast.networks.heads.point import PointHead
 from forecast.networks.heads.quantile import UNIT, QuantileHead
 from forecast.networks.interfaces import Head
 from forecast.networks.local_mixer import LocalMixer
-from forecast.networks.network import Network, Widths
+from forecast.networks.network import Network
 from forecast.networks.normalisers.windowed_spread import WindowedSpread, fewest_differences
 from forecast.networks.path_table import PathTable
 from forecast.networks.settings import NetworkSettings
@@ -140,6 +141,8 @@ def lay_out(network: ForecastingNetwork, settings: NetworkSettings) -> OneStep:
         ModelError: parts that are not laid out.
     """
     against = obstacles(settings)
+    if not against and not cast(Network, network).columns.plain:
+        against = ["covariates that are names or have gaps"]
     if against:
         raise ModelError(
             f"a single step was not written out for {', '.join(against)}; take elman, lstm or gru with the direct decoder and the head "
@@ -156,7 +159,7 @@ def _laid_out(network: Network, settings: NetworkSettings) -> OneStep:
     season = scales.season_length
     weight_ih, weight_hh, bias_ih, bias_hh = kernel.all_weights[0]
     return OneStep(
-        cell=cast(Cell, settings.encoder), lags=network.lags, hidden=kernel.hidden_size, horizon=network.horizon, widths=network.widths,
+        cell=cast(Cell, settings.encoder), lags=network.lags, hidden=kernel.hidden_size, horizon=network.horizon, widths=network.columns.widths(),
         paths=paths, spread=Spread(season, scales.spread_window, fewest_differences(season), network.lead - scales.lead),
         quantiles=_QUANTILES[settings.head](network.head, network.horizon),
         covariate_loc=_array(network.covariate_loc), covariate_scale=_array(network.covariate_scale),

@@ -49,7 +49,7 @@ class SampledRollout(Rollout):
         state = NetworkState(tuple(encoder), ring, statistics)
         rows, future, constant = len(ring), known.repeat_interleave(samples, 0), static.repeat_interleave(samples, 0)
         each = self.probabilities.repeat(len(known), 1)[:, None]  # [rows, 1, H]
-        past = static.new_full((rows, 1, self.network.widths.past), torch.nan)
+        past = static.new_full((rows, 1, len(self.network.columns.past)), torch.nan)
         origin, unit = torch.zeros(rows, 1, dtype=torch.long, device=ring.device), ring.new_ones(rows)
         paths = [self.network.head.draw(given, each[..., :1])[:, 0]]
         for step in range(1, horizon):

@@ -68,7 +68,7 @@ def advance(
     """
     network = carrying(forecaster)
     require(len(history) > 0, f"{network.name}: tonight's panel has no series; give the histories of one at least")
-    check_fit(network, state, history, known_future)
+    history = check_fit(network, state, history, known_future)
     place = np.minimum(np.searchsorted(state.ids, history.ids), len(state) - 1)
     known = np.flatnonzero(state.ids[place] == history.ids)
     panel, before = history.take(known), state.take(place[known])

@@ -80,7 +80,7 @@ def attention_weights(forecaster: NeuralForecaster, history: Panel, known_future
     Raises:
         ModelError: not fitted, or a network without attention.
     """
-    forecaster.check(history)
+    history = forecaster.check(history)
     attention = forecaster.network.attention
     if attention is None:
         raise ModelError(

@@ -50,7 +50,7 @@ def start(forecaster: Forecaster, panel: Panel, *, snapshot_steps: int | None = 
         DataError: no series.
     """
     network = carrying(forecaster)
-    network.check(panel)
+    panel = network.check(panel)
     if not len(panel):
         raise DataError("a state of no series cannot be started; give the histories of one at least")
     steps = default_snapshot_steps(panel.frequency) if snapshot_steps is None else snapshot_steps
@@ -78,7 +78,7 @@ def update(
         DataError: other series than the state's.
     """
     network = carrying(forecaster)
-    check_fit(network, state, rows, known_future)
+    rows = check_fit(network, state, rows, known_future)
     if len(rows) != len(state) or (rows.ids != state.ids).any():
         strangers = sorted(set(rows.ids) ^ set(state.ids))
         raise DataError(
@@ -118,7 +118,8 @@ def read_step(
     require(not names or ordinals is not None, f"{fitted.name} is told the calendar ({', '.join(names)}): give the ordinals")
     known = np.zeros((rows, 1 + horizon, 0))
     if ordinals is not None:
-        known = CalendarTable(frequency_in(fitted.schema), names).beside(known, ordinals[:, None] + np.arange(1 + horizon))
+        table = CalendarTable(frequency_in(fitted.facts.schema), names, fitted.facts.events)
+        known = table.beside(known, ordinals[:, None] + np.arange(1 + horizon))
     piece = Segments(y[:, None], known, np.zeros((rows, 1, 0)), np.zeros((rows, 0)), np.zeros((rows, 2)))
     state = state.to(next(fitted.network.parameters()).device)
     mean, quantiles, after = read_piece(fitted.network, state, piece, np.zeros((rows, 1), np.int64), np.ones(rows, np.int64))

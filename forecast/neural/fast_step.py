@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import require
 from forecast.core.frequency import Frequency
 from forecast.core.panel_schema import frequency_in, roles_in
@@ -35,8 +36,10 @@ def has_fast_step(forecaster: NeuralForecaster) -> bool:
 class _Calendar:
     """What a network is told of the steps of a grid, worked out for a stretch at a time: streams move on by single steps."""
 
-    def __init__(self, frequency: Frequency, cycles: tuple[str, ...], horizon: int, program: StepProgram) -> None:
-        self._frequency, self._cycles, self._program = frequency, cycles, program
+    def __init__(
+        self, frequency: Frequency, cycles: tuple[str, ...], events: EventCalendar, horizon: int, program: StepProgram
+    ) -> None:
+        self._frequency, self._cycles, self._events, self._program = frequency, cycles, events, program
         self._ahead = np.arange(1, horizon + 1)
         self._first, self._last = 0, -1
 
@@ -51,7 +54,7 @@ class _Calendar:
     def _grow(self, low: int, high: int) -> None:
         self._first, self._last = low - STRETCH, high + STRETCH
         ordinals = np.arange(self._first, self._last + 1 + len(self._ahead))
-        _, features = calendar_features(self._frequency, ordinals, self._cycles)
+        _, features = calendar_features(self._frequency, ordinals, self._cycles, self._events)
         self._context, told = self._program.context(features), self._program.told(features)
         assert told is not None  # for the type checker: the network has known covariates
         self._told = told
@@ -74,7 +77,9 @@ class Stepper:
         require(not named, f"{forecaster.name} was trained with {named}: a step takes observations alone; use update")
         self.name, self.cycles = forecaster.name, forecaster.network.calendar
         self.program = StepProgram(lay_out(forecaster.network, forecaster.settings))
-        self._calendar = _Calendar(frequency_in(forecaster.schema), self.cycles, forecaster.horizon, self.program)
+        self._calendar = _Calendar(
+            frequency_in(forecaster.schema), self.cycles, forecaster.facts.events, forecaster.horizon, self.program
+        )
 
     def step(
         self, state: NetworkState, y: FloatArray, ordinals: IntArray | None = None

@@ -14,25 +14,24 @@ from typing import final
 import numpy as np
 import torch
 
-from forecast.core.arrays import AnyArray, FloatArray, IntArray
+from forecast.core.arrays import FloatArray, IntArray
+from forecast.core.categories import recoded_future
 from forecast.core.forecast_frame import ForecastFrame
 from forecast.core.forecaster import DEFAULT_LEVELS, Forecaster, MetricSink, Recipe, Weights, require
 from forecast.core.holdout import hold_out
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
-from forecast.core.panel_schema import panel_schema, roles_in
 from forecast.networks.build import build_model
 from forecast.networks.forecasting_network import ForecastingNetwork
-from forecast.networks.network import Widths
 from forecast.networks.settings import NetworkSettings
 from forecast.neural.burn_in import measured_burn_in
 from forecast.neural.device import device_here
 from forecast.neural.inference import Block, in_order, read_panel, stream_panel
+from forecast.neural.panel_facts import KEYS, PanelFacts
 from forecast.neural.training import Trained, train
 from forecast.neural.training_settings import TrainingSettings
-from forecast.windowing.calendar import repeated_cycles
 
-_SCHEMA, _CALENDAR, _BURN_IN = "schema", "calendar", "burn_in"
+_BURN_IN = "burn_in"
 
 
 @final
@@ -62,7 +61,12 @@ class NeuralForecaster(Forecaster):
         self.season_lengths, self.sink, self.checkpoints = tuple(season_lengths), sink, checkpoints
         self.steps_taken = 0
         self._network: ForecastingNetwork | None = None
-        self.schema = ""
+        self.facts = PanelFacts("")
+
+    @property
+    def schema(self) -> str:
+        """What a panel must be like, see `panel_schema`; empty before `fit`."""
+        return self.facts.schema
 
     @property
     def network(self) -> ForecastingNetwork:
@@ -97,19 +101,18 @@ class NeuralForecaster(Forecaster):
 
     def _fit(self, panel: Panel) -> Trained:
         torch.manual_seed(self.training.seed)
-        schema = panel_schema(panel)
-        calendar = repeated_cycles(panel.frequency, float(np.median(panel.lengths))) if self.settings.calendar else ()
-        network = _new_network(self, schema, calendar)
-        loc, scale = covariate_scales(panel, 2 * len(calendar))
+        facts = PanelFacts.of(panel, self.settings.calendar)
+        network = _new_network(self, facts)
+        loc, scale = facts.scales(panel)
         network.prepare(torch.from_numpy(panel.y[~np.isnan(panel.y)]), torch.from_numpy(loc), torch.from_numpy(scale))
         trained = train(network, panel, self.training, self.sink, self.checkpoints, repr(sorted(self.recipe().items())))
-        self._network, self.schema, self.steps_taken = network.to(device_here(self.training.device)), schema, trained.steps
+        self._network, self.facts, self.steps_taken = network.to(device_here(self.training.device)), facts, trained.steps
         self.burn_in = measured_burn_in(self.network, panel)
         return trained
 
     def predict(self, history: Panel, known_future: KnownFuture | None = None) -> ForecastFrame:
         """Returns the forecasts after the end of each series; see `Forecaster.predict`."""
-        self.check(history)
+        history = self.check(history)
         empty = np.add.reduceat(~np.isnan(history.y), history.offsets[:-1]) == 0 if len(history) else np.zeros(0, dtype=bool)
         names = [str(uid) for uid in history.ids[empty][:5]]
         require(not names, f"{self.name}: {int(empty.sum())} series have no observed value, among them {names}; leave them out")
@@ -119,7 +122,7 @@ class NeuralForecaster(Forecaster):
 
     def backtest(self, panel: Panel, cutoffs: IntArray) -> Iterator[ForecastFrame]:
         """Yields the forecasts of all cutoffs from one pass over each series; see `Forecaster.backtest`."""
-        self.check(panel)
+        panel = self.check(panel)
         for block in stream_panel(self.network, panel, cutoffs - panel.starts[:, None]):
             yield self.frame_of(panel, [block])
 
@@ -138,33 +141,32 @@ class NeuralForecaster(Forecaster):
                 "season_lengths": list(self.season_lengths), **flat}  # fmt: skip
 
     def weights(self) -> Weights:
-        """Returns the network's tensors, the schema of the panels that they belong to (JSON as bytes), and the burn-in."""
+        """Returns the network's tensors, what they know of the panel of training (see PanelFacts), and the burn-in."""
         arrays = {name: value.cpu().numpy().copy() for name, value in self.network.state_dict().items()}
         burn_in = np.array([] if self.burn_in is None else [self.burn_in], dtype=np.int64)
-        return {**arrays, _SCHEMA: _bytes(self.schema), _CALENDAR: _bytes(",".join(self.network.calendar)), _BURN_IN: burn_in}
+        return {**arrays, **self.facts.arrays(), _BURN_IN: burn_in}
 
     def restore(self, weights: Weights) -> None:
         """Takes trained weights back; see `Forecaster.restore`."""
-        require(
-            _SCHEMA in weights and _CALENDAR in weights,
-            f"{self.name}: the weights do not say which frequency and covariates they were trained with",
-        )
-        schema, cycles = (np.asarray(weights[name], dtype=np.uint8).tobytes().decode() for name in (_SCHEMA, _CALENDAR))
-        network = _new_network(self, schema, tuple(cycles.split(",")) if cycles else ())
+        facts = PanelFacts.kept(weights, self.name)
+        network = _new_network(self, facts)
         expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        found = {name: tuple(value.shape) for name, value in weights.items() if name not in (_SCHEMA, _CALENDAR, _BURN_IN)}
+        found = {name: tuple(value.shape) for name, value in weights.items() if name not in KEYS | {_BURN_IN}}
         wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         require(not wrong, f"{self.name}: {len(wrong)} weights are missing, unknown or of another shape, among them {wrong[:5]}")
         network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in expected})
-        self._network, self.schema = network.eval().to(device_here(self.training.device)), schema
+        self._network, self.facts = network.eval().to(device_here(self.training.device)), facts
         steps = weights.get(_BURN_IN, np.zeros(0))  # weights from before it was measured: read from the start
         self.burn_in = int(steps[0]) if len(steps) else None
 
-    def check(self, panel: Panel) -> None:
-        """Raises ModelError unless the panel has the frequency and the covariates of training."""
+    def check(self, panel: Panel) -> Panel:
+        """Returns the panel as the network reads it: with the names of its categorical covariates in the lists of training.
+
+        Raises:
+            ModelError: not fitted, or another frequency or other covariates than in training.
+        """
         require(self._network is not None, f"{self.name} is not fitted; call fit or restore first")
-        found = panel_schema(panel)
-        require(found == self.schema, f"{self.name} was trained on {self.schema}, the panel has {found}: give the same columns")
+        return self.facts.read(panel, self.name)
 
     def future_of(self, history: Panel, known_future: KnownFuture | None) -> FloatArray | None:
         """Returns the known covariates of the H steps after each series' end; None for a panel without them. Shape [N, H, K]."""
@@ -172,7 +174,8 @@ class NeuralForecaster(Forecaster):
             return None
         require(known_future is not None, f"{self.name} needs the known covariates {list(history.roles.known)} of the horizon")
         assert known_future is not None  # for the type checker
-        return known_future.window(history.ids, history.ends + 1, self.horizon)
+        future = recoded_future(known_future, {n: v for n, v in self.facts.vocabulary.items() if n in known_future.names})
+        return future.window(history.ids, history.ends + 1, self.horizon)
 
     def frame_of(self, panel: Panel, blocks: list[Block]) -> ForecastFrame:
         """Returns what was read of a panel as a frame, ordered by series and cutoff."""
@@ -182,29 +185,9 @@ class NeuralForecaster(Forecaster):
         )
 
 
-def covariate_scales(panel: Panel, features: int = 0) -> tuple[FloatArray, FloatArray]:
-    """Returns mean and standard deviation of every covariate, known, past and static; 1 where it is constant.
-
-    Between the known and the past ones stand the calendar's F features, which stay as they are. Shape [K + F + P + S].
-    """
-    loc, scale = [], []
-    for values in (panel.known, np.zeros((0, features)), panel.past, panel.static):
-        for column in values.T:
-            seen = column[~np.isnan(column)]
-            loc.append(float(seen.mean()) if len(seen) else 0.0)
-            deviation = float(seen.std()) if len(seen) else 0.0
-            scale.append(deviation if deviation > 0 else 1.0)
-    return np.array(loc), np.array(scale)
-
-
-def _bytes(text: str) -> AnyArray:
-    return np.frombuffer(text.encode(), dtype=np.uint8).copy()
-
-
-def _new_network(forecaster: NeuralForecaster, schema: str, calendar: tuple[str, ...]) -> ForecastingNetwork:
-    """An untrained network for panels of a schema."""
-    roles = roles_in(schema)
+def _new_network(forecaster: NeuralForecaster, facts: PanelFacts) -> ForecastingNetwork:
+    """An untrained network for panels like the one that the facts are of."""
     return build_model(
         forecaster.settings, horizon=forecaster.horizon, levels=forecaster.levels, season_lengths=forecaster.season_lengths,
-        widths=Widths(len(roles.known) + 2 * len(calendar), len(roles.past), len(roles.static)), calendar=calendar,
+        columns=facts.columns(), calendar=facts.calendar,
     )  # fmt: skip

@@ -44,7 +44,7 @@ def hidden_states_by_step(forecaster: Forecaster, panel: Panel) -> pd.DataFrame:
         ModelError: not fitted, no state, or a panel of another frequency or other covariates than at `fit`.
     """
     network = carrying(forecaster)
-    network.check(panel)
+    panel = network.check(panel)
     state, ids, ordinals, found = network.network.initial_state(len(panel)), [], [], []
     for step in range(int(panel.lengths.max())):
         alive = np.flatnonzero(panel.lengths > step)

@@ -59,7 +59,7 @@ def sample_paths(forecaster: NeuralForecaster, history: Panel, known_future: Kno
     Raises:
         ModelError: not fitted, or a network that draws no paths.
     """
-    forecaster.check(history)
+    history = forecaster.check(history)
     last = history.lengths[:, None] - 1
     read = read_panel(_PathReader(forecaster.network), history, last, forecaster.future_of(history, known_future))
     blocks = [block for some, _ in read for block in some]

@@ -10,6 +10,7 @@ import torch
 
 from forecast.core.arrays import AnyArray
 from forecast.core.errors import ConfigError, StateDamaged
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.networks.state import NetworkState
@@ -35,7 +36,9 @@ def state_facts(state: CarriedState) -> dict[str, Any]:
     return {
         "model": state.model, "snapshot_steps": state.snapshot_steps, "series": len(state), "parts": list(state.network.named()),
         "frequency": frequency.alias, "season_lengths": list(frequency.season_lengths),
-        "roles": {"known": list(roles.known), "past": list(roles.past), "static": list(roles.static)},
+        "roles": {"known": list(roles.known), "past": list(roles.past), "static": list(roles.static),
+                  "categorical": list(roles.categorical)},
+        "categories": state.recent.categories, "calendar": state.recent.calendar.to_json(),
     }  # fmt: skip
 
 
@@ -48,7 +51,9 @@ def state_from(arrays: Mapping[str, AnyArray], facts: Mapping[str, Any], where: 
     try:
         frequency = Frequency.parse(facts["frequency"], tuple(facts["season_lengths"]))
         roles = Roles(**{kind: tuple(names) for kind, names in facts["roles"].items()})
-        recent = Panel(frequency=frequency, roles=roles, **{name: arrays[f"recent.{name}"] for name in _PANEL})
+        columns = {name: arrays[f"recent.{name}"] for name in _PANEL}
+        recent = Panel(frequency=frequency, roles=roles, categories=tuple(map(tuple, facts["categories"])),
+                       calendar=EventCalendar.from_json(facts["calendar"]), **columns)  # fmt: skip
         now, middle, snapshot = (_point(arrays, name, facts["parts"]) for name in _POINTS)
         state = CarriedState(recent, arrays["begins"], now, middle, snapshot, facts["model"], int(facts["snapshot_steps"]))
     except (KeyError, TypeError, ValueError, ConfigError) as error:

@@ -28,8 +28,8 @@ def carrying(forecaster: Forecaster) -> NeuralForecaster:
     return network
 
 
-def check_fit(forecaster: NeuralForecaster, state: CarriedState, rows: Panel, known_future: KnownFuture | None) -> None:
-    """Compares model, grid and covariates of a state, of rows and of the forecaster.
+def check_fit(forecaster: NeuralForecaster, state: CarriedState, rows: Panel, known_future: KnownFuture | None) -> Panel:
+    """Returns the rows as the forecaster reads them, after comparing model, grid and covariates of a state, of rows and of it.
 
     Raises:
         StateOfAnotherModel, StateOfAnotherGrid: they differ.
@@ -47,9 +47,9 @@ def check_fit(forecaster: NeuralForecaster, state: CarriedState, rows: Panel, kn
         raise StateOfAnotherGrid(
             f"the state has read {mine} and the rows are {theirs}", _texts(state.ids), "give rows of the same frequency and columns"
         )
-    forecaster.check(rows)
     names = list(rows.roles.known)
     require(not names or known_future is not None, f"{forecaster.name} needs the known covariates {names} of the horizon")
+    return forecaster.check(rows)
 
 
 def check_rows(state: CarriedState, rows: Panel, max_age: int | None) -> None:

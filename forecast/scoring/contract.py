@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.core.arrays import BoolArray
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.core.series_ids import normal_id
@@ -30,7 +31,7 @@ class Accepted:
     refused: tuple[Refusal, ...]
 
 
-def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Accepted:
+def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules, calendar: EventCalendar | None = None) -> Accepted:
     """Returns the panel of the series that keep the contract, and the refusals of the others.
 
     Raises:
@@ -44,7 +45,7 @@ def accept(known: Known, frequency: Frequency, roles: Roles, rules: Rules) -> Ac
     found += _without_static(history, known.static, roles, known.file)
     raise_breaches(found)
     history = history.without(distinct(found))
-    panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static)
+    panel = Panel.from_frame(history.rows.assign(ds=frequency.stamps(history.ordinals)), frequency, roles, known.static, calendar)
     silent = np.array([not np.isfinite(panel.series(i)).any() for i in range(len(panel))], dtype=bool)
     found += [series_refusal("no observed value", "quarantine", str(i), "all missing", "one observed value", known.file)
               for i in panel.ids[silent]]  # fmt: skip
@@ -70,7 +71,7 @@ def _row_refusals(known: Known, roles: Roles, rules: Rules) -> list[Refusal]:
 
     found = find(_unusable_ids(history), "no id", "error", "unique_id", "every row has an id that is text")
     found += find(~history.on_grid, "off grid", policies.off_grid, "ds", "a time stamp on the grid of the frequency")
-    for column in ("y", *roles.known, *roles.past):
+    for column in (name for name in ("y", *roles.known, *roles.past) if name not in roles.categorical):
         found += find(~_usable_numbers(rows[column]), "not a number", policies.not_a_number, column, "a finite number, or missing")
     if policies.duplicates in ("error", "quarantine"):
         action: Action = "error" if policies.duplicates == "error" else "quarantine"
@@ -108,7 +109,7 @@ def _without_duplicates(history: Placed, policy: str, roles: Roles) -> Placed:
     last = ~keys.duplicated(keep="last").to_numpy()
     if policy == "last":
         return history.where(last)
-    columns = ["y", *roles.known, *roles.past]
+    columns = [name for name in ("y", *roles.known, *roles.past) if name not in roles.categorical]  # the last name stays
     numbers = history.rows[columns].apply(pd.to_numeric).astype(np.float64).reset_index(drop=True)
     means = numbers.groupby([keys["series"], keys["step"]], sort=False).transform("mean")
     return replace(history, rows=history.rows.assign(**{name: means[name].to_numpy() for name in columns})).where(last)

@@ -37,7 +37,7 @@ from forecast.scoring.table import TableForm
 from forecast.storage.sinks.disk import Checkpoint, Disk, no_checkpoint
 from forecast.storage.sinks.file_sink import FileSink, parquet_writer
 from forecast.storage.sinks.lock import exclusive
-from forecast.storage.sinks.sink import Footer
+from forecast.storage.sinks.sink import Footer, Sink
 
 Read = TypeVar("Read")
 
@@ -135,7 +135,7 @@ class _Run:
         key = self._key(digests)
         self._events.keyed(key, self._version)
         work = self._disk.root / "_work" / f"{self._request.run_date.isoformat()}-{key}"
-        sink = FileSink(self._disk, work)
+        sink = self._request.sink or FileSink(self._disk, work)
         published = sink.footer(self._request.run_date)
         if published is None or published.get("key") != key:
             self._publish_new(known, key, digests, sink, ShardStore(self._disk, work))
@@ -148,10 +148,11 @@ class _Run:
         return run_key({
             **digests, "format": str(FORMAT), "run_date": request.run_date.isoformat(), "configuration": request.configuration,
             "rules": repr(request.rules), "roles": repr(request.inputs.roles), "frequency": repr(request.inputs.frequency),
+            "calendar": repr(request.inputs.calendar),
             "model_version": self._version, "code_version": request.code_version,
         })  # fmt: skip
 
-    def _publish_new(self, known: Known, key: str, digests: dict[str, str], sink: FileSink, store: ShardStore) -> None:
+    def _publish_new(self, known: Known, key: str, digests: dict[str, str], sink: Sink, store: ShardStore) -> None:
         """Steps 3 to 6: contract, shards, audit, commit."""
         request, gates = self._request, self._request.rules.gates
         series = known.series_count()
@@ -179,7 +180,7 @@ class _Run:
 
     def _prepare(self, known: Known) -> Prepared:
         inputs, rules = self._request.inputs, self._request.rules
-        accepted = accept(known, inputs.frequency, inputs.roles, rules)
+        accepted = accept(known, inputs.frequency, inputs.roles, rules, inputs.calendar)
         prepared = prepare(known, accepted, self._forecaster.horizon, rules)
         self._events.contract_checked(len(prepared.panel), len(distinct(prepared.refused)), prepared.lag)
         if prepared.stale:
@@ -230,7 +231,7 @@ class _Run:
             tables.append(form.rows(model.forecast(batch)))
         return pa.concat_tables(tables)
 
-    def _finish(self, sink: FileSink, published: bool) -> ScoreReport:
+    def _finish(self, sink: Sink, published: bool) -> ScoreReport:
         """Step 7, also for a run that found everything done: the run before it may have died right after the commit."""
         footer = sink.footer(self._request.run_date)
         if footer is None:

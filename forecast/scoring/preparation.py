@@ -126,7 +126,7 @@ def _future(known: Known, panel: Panel) -> KnownFuture | None:
     if known.future is None:
         return None
     chosen = known.future[known.future["unique_id"].isin(frozenset(panel.ids))]
-    return KnownFuture.from_frame(chosen, panel.frequency, panel.roles.known)
+    return KnownFuture.from_frame(chosen, panel.frequency, panel.roles.known, panel.roles.categorical)
 
 
 def _observed(panel: Panel) -> IntArray:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from forecast.core.errors import UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.forecaster import ModelSource
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Roles
+from forecast.storage.sinks.sink import Sink
 from forecast.storage.sources.source import Source
 
 BATCH_SERIES = 256
@@ -109,6 +111,7 @@ class Inputs:
     known_future: known covariates after the cutoff. Without it they are taken from the history's own later rows.
     static: one row per series with the static columns.
     cutoff: ordinal of the last known step, for integer time only; dates follow from the run date.
+    calendar: holidays and events; where there are none, those of the model's training stand in.
     """
 
     source: Source
@@ -117,6 +120,7 @@ class Inputs:
     known_future: Source | None = None
     static: Source | None = None
     cutoff: int | None = None
+    calendar: EventCalendar = field(default_factory=EventCalendar)
 
     def cutoff_for(self, run_date: date) -> int:
         """Returns the ordinal of the last step that the run may know.
@@ -144,6 +148,7 @@ class ScoreRequest:
     code_version: version of the program; part of the run's key.
     shard_series: series per shard, a multiple of 256. It decides how much work a crash can cost and how much memory a run takes,
         and never the output.
+    sink: where the forecasts are published; None for a file below `output`.
 
     Raises:
         UsageError: a shard size that is not a positive multiple of 256.
@@ -157,6 +162,7 @@ class ScoreRequest:
     code_version: str
     rules: Rules = field(default_factory=Rules)
     shard_series: int = 16 * BATCH_SERIES
+    sink: Sink | None = None
 
     def __post_init__(self) -> None:
         if self.shard_series < BATCH_SERIES or self.shard_series % BATCH_SERIES:

@@ -78,6 +78,7 @@ def save_bundle(
     schema = {
         "frequency": frequency.alias, "season_lengths": frequency.season_lengths, "horizon": forecaster.horizon,
         "levels": forecaster.levels, "known": roles.known, "past": roles.past, "static": roles.static,
+        **({"categorical": roles.categorical} if roles.categorical else {}),
     }  # fmt: skip
     documents = {"recipe": forecaster.recipe(), "schema": schema, "profile": profile}
     files = {_DOCUMENTS[name]: canonical_json(dict(value), f"the {name} of {forecaster.name}") for name, value in documents.items()}
@@ -126,7 +127,8 @@ def _verify(files: Mapping[str, bytes], digests: Mapping[str, str], directory: P
 def _schema(schema: Mapping[str, Any], directory: Path) -> tuple[Frequency, Roles, int, tuple[float, ...]]:
     try:
         frequency = Frequency.parse(schema["frequency"], tuple(schema["season_lengths"]))
-        roles = Roles(*(tuple(str(name) for name in schema[kind]) for kind in ("known", "past", "static")))
+        named = {kind: tuple(str(name) for name in schema[kind]) for kind in ("known", "past", "static")}
+        roles = Roles(**named, categorical=tuple(str(name) for name in schema.get("categorical", ())))
         return frequency, roles, int(schema["horizon"]), tuple(float(level) for level in schema["levels"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise ModelError(

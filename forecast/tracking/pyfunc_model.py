@@ -54,7 +54,9 @@ class LongFrameModel:
             return self._forecaster.predict(Panel.from_frame(frame, frequency, roles, static)).to_frame()
         future = _after_last_observation(frame)
         history = Panel.from_frame(frame[~future], frequency, roles, static)
-        return self._forecaster.predict(history, KnownFuture.from_frame(frame[future], frequency, roles.known)).to_frame()
+        return self._forecaster.predict(
+            history, KnownFuture.from_frame(frame[future], frequency, roles.known, roles.categorical)
+        ).to_frame()
 
     def _converted(self, sent: pd.DataFrame) -> pd.DataFrame:
         roles = self._bundle.roles

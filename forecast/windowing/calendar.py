@@ -1,4 +1,4 @@
-"""Where each step stands in its day, week, month and year, as numbers that a model can use: points on circles.
+"""Where each step stands in its day, week, month and year, as numbers that a model can use: points on circles; and what is near.
 
 A position x of a cycle of length m becomes (sin 2*pi*x/m, cos 2*pi*x/m), so that the last hour of a day lies beside the first one.
 It must not know series or values: calendars are the same for all series of a grid.
@@ -13,16 +13,19 @@ from typing import final
 import numpy as np
 
 from forecast.core.arrays import AnyArray, FloatArray, IntArray
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
+from forecast.windowing.events import EVENT_PARTS, event_features
 
 _DAY = 86400 * 10**9  # nanoseconds
 REPEATS = 1.5
 
 
 def calendar_features(
-    frequency: Frequency, ordinals: IntArray, chosen: tuple[str, ...] | None = None
+    frequency: Frequency, ordinals: IntArray, chosen: tuple[str, ...] | None = None, events: EventCalendar | None = None
 ) -> tuple[tuple[str, ...], FloatArray]:
-    """Returns the names of the features and their values in [-1, 1]: a sine and a cosine for each cycle that the grid passes through.
+    """Returns the names of the features and their values: a sine and a cosine for each cycle that the grid passes through, and three
+    numbers for each name of the event calendar, see `event_features`.
 
     Hours have hour_of_day, day_of_week, day_of_month and day_of_year; days the same without the hour; weeks day_of_year; months
     month_of_year and quarter_of_year; quarters quarter_of_year; years and whole-number time none.
@@ -30,18 +33,32 @@ def calendar_features(
     Args:
         frequency: The grid.
         ordinals: Positions on it. Shape [n].
-        chosen: Names of cycles; None for all.
+        chosen: Names of cycles and of the event calendar; None for all.
+        events: Holidays and events; None for none.
 
     Returns:
         Names, F of them, and values [n, F].
     """
-    names = cycles(frequency) if chosen is None else chosen
-    out = np.empty((len(ordinals), 2 * len(names)))
-    stamps = frequency.stamps(ordinals) if names else None
-    for column, name in enumerate(names):
-        angle = 2.0 * np.pi * _POSITIONS[name](np.asarray(stamps))
-        out[:, 2 * column], out[:, 2 * column + 1] = np.sin(angle), np.cos(angle)
-    return tuple(f"{name}_{part}" for name in names for part in ("sin", "cos")), out
+    events = events or EventCalendar()
+    names = (*cycles(frequency), *events.names) if chosen is None else chosen
+    stamps = frequency.stamps(ordinals) if names else np.zeros(0)
+    parts = [np.empty((len(ordinals), 0))]
+    for name in names:
+        if name in _POSITIONS:
+            angle = 2.0 * np.pi * _POSITIONS[name](stamps)
+            parts.append(np.stack([np.sin(angle), np.cos(angle)], axis=1))
+        else:
+            parts.append(event_features(frequency, ordinals, name, events))
+    return tuple(f"{name}_{part}" for name in names for part in _parts(name)), np.concatenate(parts, axis=1)
+
+
+def feature_count(names: tuple[str, ...]) -> int:
+    """Returns how many numbers a step is told of some cycles and events."""
+    return sum(len(_parts(name)) for name in names)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return ("sin", "cos") if name in _POSITIONS else EVENT_PARTS
 
 
 def cycles(frequency: Frequency) -> tuple[str, ...]:
@@ -76,12 +93,13 @@ class CalendarTable:
 
     Args:
         frequency: The grid.
-        names: Cycles, as `cycles` names them.
+        names: Cycles, as `cycles` names them, and names of the event calendar.
+        events: Holidays and events.
     """
 
-    def __init__(self, frequency: Frequency, names: tuple[str, ...]) -> None:
-        self.frequency, self.names = frequency, names
-        self._first, self._table = 0, np.zeros((0, 2 * len(names)))
+    def __init__(self, frequency: Frequency, names: tuple[str, ...], events: EventCalendar | None = None) -> None:
+        self.frequency, self.names, self.events = frequency, names, events
+        self._first, self._table = 0, np.zeros((0, feature_count(names)))
 
     def beside(self, known: FloatArray, ordinals: IntArray) -> FloatArray:
         """Returns known covariates with the features behind them. known [B, n, K], ordinals [B, n]; the result [B, n, K + F]."""
@@ -98,7 +116,7 @@ class CalendarTable:
             low, high = min(low, self._first), max(high, self._first + len(self._table) - 1)
         spare = (high - low + 1) // 4 + 16
         self._first = low - spare
-        _, self._table = calendar_features(self.frequency, np.arange(low - spare, high + spare + 1), self.names)
+        _, self._table = calendar_features(self.frequency, np.arange(low - spare, high + spare + 1), self.names, self.events)
 
 
 def _hour(stamps: AnyArray) -> FloatArray:

@@ -108,7 +108,7 @@ def lag_table(panel: Panel, series: IntArray, rows: IntArray, plan: LagPlan, kno
     truth = _gather(panel.y[:, None], at, left, ahead)[:, :, 0]
     origin_names, at_origin = _origin_features(panel, series, at, context, level, scale, plan)
     stamps = (panel.starts[series] + rows)[:, None] + ahead
-    calendar_names, calendar = calendar_features(panel.frequency, stamps.reshape(-1))
+    calendar_names, calendar = calendar_features(panel.frequency, stamps.reshape(-1), events=panel.calendar)
     at_target = np.concatenate([calendar.reshape(*stamps.shape, -1), known], axis=2)
     lag_names = [f"season {m} x {repeat} - base" for m in plan.season_lengths for repeat in range(1, REPEATS + 1)]
     names = (*origin_names, "base - level", *lag_names, "step", *calendar_names, *panel.roles.known)

@@ -56,7 +56,7 @@ class SegmentReader:
         zero = np.zeros(1)
         counts = np.concatenate([zero, np.cumsum(seen, dtype=np.float64)])
         return cls(panel, counts, np.concatenate([zero, np.cumsum(size / np.repeat(peak, panel.lengths))]), peak,
-                   CalendarTable(panel.frequency, cycles))  # fmt: skip
+                   CalendarTable(panel.frequency, cycles, panel.calendar))  # fmt: skip
 
     def read(self, series: IntArray, first: IntArray, *, lead: int, steps: int, horizon: int) -> Segments:
         """Returns the segments whose step 0 is row `first[b]` of series `series[b]`.

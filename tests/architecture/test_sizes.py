@@ -23,6 +23,8 @@ LONGER_FUNCTIONS: Mapping[str, str] = {}
 LARGER_CLASSES: Mapping[str, str] = {}
 WIDER_CONSTRUCTORS: Mapping[str, str] = {
     "forecast.ensembling.auto:AutoForecaster.__init__": "the task, what people may fix of the ensemble, and two ports; all but H default",
+    "forecast.storage.sources.csv_source:CsvSource.__init__": "what every file source is asked for, and what marks its values",
+    "forecast.storage.sources.sql_source:SqlSource.__init__": "what every source is asked for, and where the rows are",
     "forecast.networks.network:Network.__init__": "five exchangeable parts and what joins them; `build` is what people call",
 }
 DEEPER_FUNCTIONS: Mapping[str, str] = {}

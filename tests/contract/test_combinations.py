@@ -17,7 +17,7 @@ from forecast.networks.encoder_table import FAMILIES
 from forecast.networks.network import Network
 from forecast.networks.parts import DRAWN, HeadName
 from forecast.networks.settings import DecoderName, EncoderName, NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
 
 STEPS, ROWS = 20, 4
 
@@ -33,7 +33,7 @@ class Combination(NamedTuple):
         """Returns a network in evaluation mode whose every weight is random: an untrained one would ignore its encoder."""
         torch.manual_seed(3)
         settings = NetworkSettings(encoder=self.encoder, decoder=self.decoder, head=self.head, lags=12, hidden_size=16, layers=2)
-        network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+        network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
         with torch.no_grad():
             for weight in network.parameters():
                 weight.add_(torch.randn_like(weight) * 0.15)

@@ -34,7 +34,7 @@ from forecast.networks.network import Network
 from forecast.networks.normalisers.windowed_spread import WindowedSpread
 from forecast.networks.state import NetworkState
 from forecast.networks.timeline import gather_steps
-from tests.unit.networks.worlds import HORIZON, LEVELS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, WIDTHS, Reader, random_y
 
 LAGS, HIDDEN, SEASON, STEPS = 8, 12, 4, 24
 
@@ -180,7 +180,7 @@ def _network(
     if memory:
         decoder = MemoryDecoder(summary, cells.width, outputs)
     return Network(
-        normaliser=scales, paths=paths, encoder=cells, decoder=decoder, head=top, lags=LAGS, widths=WIDTHS, hidden_size=HIDDEN
+        normaliser=scales, paths=paths, encoder=cells, decoder=decoder, head=top, lags=LAGS, columns=COLUMNS, hidden_size=HIDDEN
     )
 
 

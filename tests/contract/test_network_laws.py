@@ -15,7 +15,7 @@ from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.networks.parts import HeadName
 from forecast.networks.settings import EncoderName, NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, Reader, random_network, random_y
 
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 HEADS: tuple[HeadName, ...] = get_args(HeadName)
@@ -119,7 +119,7 @@ def test_a_series_of_zeros_is_forecast_as_exactly_zero() -> None:
 def _seasonal_naive(head: HeadName) -> Network:
     """An untrained network that follows the path of the shortest season alone."""
     settings = NetworkSettings(lags=12, hidden_size=8, head=head)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), widths=WIDTHS).eval()
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), columns=COLUMNS).eval()
     with torch.no_grad():
         network.decoder.out.bias.view(HORIZON, -1)[:, 1] = 50.0  # type: ignore[union-attr, operator]
     return network

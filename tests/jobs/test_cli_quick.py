@@ -61,6 +61,27 @@ def test_known_covariates_are_used_and_must_reach_over_the_horizon(folder: Path)
     assert (done.code, "005" in done.err, (folder / "again.csv").exists()) == (65, True, False)
 
 
+def test_names_are_found_in_all_three_tables_and_used(folder: Path) -> None:
+    rows = sales()
+    rows["event"] = np.where(rows.index % 11 == 0, "fair", "none")
+    rows["sold"] += 20.0 * (rows["event"] == "fair")
+    rows.to_csv(folder / "sales.csv", index=False)
+    shops = pd.DataFrame({"shop": sorted(rows["shop"].unique()), "kind": ["a", "b", "a", "b", "a", "b"], "area": 3.5})
+    shops.to_csv(folder / "shops.csv", index=False)
+    days = pd.date_range("2026-05-05", periods=7)
+    forecasts = []
+    for event in ("none", "fair", "moon landing"):
+        pd.concat([pd.DataFrame({"shop": f"00{n}", "day": days, "event": event}) for n in range(6)]).to_csv(
+            folder / "future.csv", index=False
+        )
+        options = ("--known", "event", "--future", str(folder / "future.csv"), "--static", str(folder / "shops.csv"))
+        done = quick(folder, "out.parquet", "--model", "ridge", *options)
+        assert done.code == 0, done.err
+        forecasts.append(pd.read_parquet(folder / "out.parquet")["mean"].to_numpy())
+    assert (forecasts[1] > forecasts[0] + 3).mean() > 0.8
+    assert np.isfinite(forecasts[2]).all()
+
+
 def test_the_same_input_gives_the_same_bytes(folder: Path) -> None:
     assert [quick(folder, name, "--model", "hist_gradient_boosting").code for name in ("a.parquet", "b.parquet")] == [0, 0]
     assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()

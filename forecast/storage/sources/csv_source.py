@@ -20,9 +20,9 @@ import pyarrow.csv as arrow_csv
 from forecast.core.errors import DataError, Offence
 from forecast.storage.sources.long_frame import long_frame
 from forecast.storage.sources.paths import PathArgument, find_files
-from forecast.storage.sources.plan import Duplicates, Gaps, ReadPlan
+from forecast.storage.sources.plan import Categorical, Duplicates, Gaps, ReadPlan
 from forecast.storage.sources.source import Content, Source
-from forecast.storage.sources.typed_columns import MISSING_TEXTS, holds_numbers
+from forecast.storage.sources.typed_columns import MISSING_TEXTS, holds_names, holds_numbers
 
 SUFFIXES = (".csv", ".csv.gz", ".csv.bz2", ".tsv", ".txt")
 _DELIMITERS = (",", ";", "\t", "|")
@@ -36,6 +36,7 @@ class CsvSource(Source):
     path: a file, several, a folder (all `.csv`, `.csv.gz`, `.tsv` and `.txt` files below it) or a pattern.
     columns: name in the library -> name in the files: {"unique_id": "store", "ds": "date", "y": "sales"}.
     covariates: further columns to read; None takes all that hold numbers or booleans.
+    categorical: those of them that hold names and not amounts; `auto` takes columns of text none of whose values is a number.
     date_format: `%d.%m.%Y` for stamps that are not ISO dates. Without it, stamps that are all digits are whole-number time.
     duplicates: `error`, `last` or `mean`, for rows of one series and time.
     gaps: `missing`, `error` or `zero`, for steps inside a series without a row; the last two need `frequency`.
@@ -45,10 +46,10 @@ class CsvSource(Source):
     def __init__(
         self, path: PathArgument, columns: Mapping[str, str] | None = None, covariates: tuple[str, ...] | None = None,
         date_format: str | None = None, duplicates: Duplicates = "error", gaps: Gaps = "missing", frequency: str | None = None,
-        delimiter: str | None = None,
+        delimiter: str | None = None, categorical: Categorical = (),
     ) -> None:  # fmt: skip
         self._path, self._delimiter = path, delimiter
-        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency)
+        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency, categorical)
 
     def read(self, content: Content = "history") -> pd.DataFrame:
         """Returns the table; see `Source.read`. `row` of an offence counts the header as row 1, as spreadsheets do."""
@@ -63,9 +64,7 @@ class CsvSource(Source):
     def _read_file(self, file: Path, content: Content) -> pa.Table:
         header, delimiter = _header(file, self._delimiter)
         names = self._plan.names(header, content, str(file))
-        kinds = {
-            names[name]: pa.string() if name in ("unique_id", "ds") else pa.float64() for name in names if self._plan.asked(name)
-        }
+        kinds = {column: kind for name, column in names.items() if (kind := self._kind(name)) is not None}
         try:
             table = _read(file, delimiter, list(names.values()), kinds)
             readable = not any(_has_infinite(column) for column in table.columns)
@@ -74,7 +73,20 @@ class CsvSource(Source):
         if not readable:  # slower, as text, so that what is wrong can be shown as it stands in the file
             table = _read_text(file, delimiter, list(names.values()))
         table = table.rename_columns(list(names))
-        return table.select([name for name in names if self._plan.asked(name) or holds_numbers(table[name])])
+        return table.select(
+            [name for name in names if self._plan.asked(name) or holds_numbers(table[name]) or self._names(table[name])]
+        )
+
+    def _names(self, column: pa.ChunkedArray) -> bool:
+        return self._plan.categorical == "auto" and holds_names(column)
+
+    def _kind(self, name: str) -> pa.DataType | None:
+        """The type to read a column as; None where the reader is to find out."""
+        if name in ("unique_id", "ds"):
+            return pa.string()
+        if name == "y" or (self._plan.categorical != "auto" and self._plan.asked(name)):
+            return pa.string() if self._plan.named(name) else pa.float64()
+        return None
 
 
 def _header(file: Path, delimiter: str | None) -> tuple[list[str], str]:
@@ -96,7 +108,7 @@ def _header(file: Path, delimiter: str | None) -> tuple[list[str], str]:
 
 
 def _read(file: Path, delimiter: str, columns: list[str], kinds: Mapping[str, pa.DataType]) -> pa.Table:
-    convert = arrow_csv.ConvertOptions(column_types=kinds, include_columns=columns, null_values=MISSING_TEXTS)
+    convert = arrow_csv.ConvertOptions(column_types=kinds, include_columns=columns, null_values=MISSING_TEXTS)  # not of text
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     return arrow_csv.read_csv(str(file), parse_options=parse, convert_options=convert)
 

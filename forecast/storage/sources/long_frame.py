@@ -16,7 +16,7 @@ from forecast.core.errors import DataError
 from forecast.storage.sources.evidence import Origin, remember_rows
 from forecast.storage.sources.plan import ReadPlan
 from forecast.storage.sources.policies import apply_duplicates, apply_gaps
-from forecast.storage.sources.typed_columns import ids_of, numbers_of, stamps_of
+from forecast.storage.sources.typed_columns import holds_names, ids_of, names_of, numbers_of, stamps_of
 
 
 def long_frame(tables: dict[str, pa.Table], plan: ReadPlan, first_row: int) -> pd.DataFrame:
@@ -55,7 +55,8 @@ def _typed(table: pa.Table, plan: ReadPlan, origin: Origin) -> dict[str, AnyArra
     if "ds" in left:
         columns["ds"] = stamps_of(left.pop("ds"), origin, plan.date_format)
     for name in list(left):
-        columns[name] = numbers_of(left.pop(name), name, origin)
+        named = name != "y" and (holds_names(left[name]) if plan.categorical == "auto" else plan.named(name))
+        columns[name] = (names_of if named else numbers_of)(left.pop(name), name, origin)
         pa.default_memory_pool().release_unused()  # it would keep what the file's columns took
     return columns
 

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from forecast.core.errors import DataError
 from forecast.storage.sources.long_frame import long_frame
 from forecast.storage.sources.paths import PathArgument, find_files
-from forecast.storage.sources.plan import Duplicates, Gaps, ReadPlan
+from forecast.storage.sources.plan import Categorical, Duplicates, Gaps, ReadPlan
 from forecast.storage.sources.source import Content, Source
-from forecast.storage.sources.typed_columns import is_number
+from forecast.storage.sources.typed_columns import holds_names, is_number
 
 SUFFIXES = (".parquet", ".pq")
 
@@ -30,6 +30,7 @@ class ParquetSource(Source):
     path: a file, several, a folder (all `.parquet` and `.pq` files below it) or a pattern such as `sales/2026-*.parquet`.
     columns: name in the library -> name in the files: {"unique_id": "store", "ds": "date", "y": "sales"}.
     covariates: further columns to read; None takes all that hold numbers or booleans.
+    categorical: those of them that hold names and not amounts; `auto` takes columns of text none of whose values is a number.
     date_format: for stamps that are text; ISO dates by default.
     duplicates: `error`, `last` or `mean`, for rows of one series and time.
     gaps: `missing`, `error` or `zero`, for steps inside a series without a row; the last two need `frequency`.
@@ -38,9 +39,10 @@ class ParquetSource(Source):
     def __init__(
         self, path: PathArgument, columns: Mapping[str, str] | None = None, covariates: tuple[str, ...] | None = None,
         date_format: str | None = None, duplicates: Duplicates = "error", gaps: Gaps = "missing", frequency: str | None = None,
+        categorical: Categorical = (),
     ) -> None:  # fmt: skip
         self._path = path
-        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency)
+        self._plan = ReadPlan.make(columns, covariates, date_format, duplicates, gaps, frequency, categorical)
 
     def read(self, content: Content = "history") -> pd.DataFrame:
         """Returns the table; see `Source.read`. `row` of an offence counts from 0 in its file."""
@@ -62,7 +64,10 @@ class ParquetSource(Source):
             ) from error
         pa.default_memory_pool().release_unused()  # what decoding took, which is less column by column
         columns = {name: part.column(0) for name, part in zip(names, parts, strict=True)}
-        return pa.table({name: c for name, c in columns.items() if self._plan.asked(name) or is_number(c.type)})
+        return pa.table({name: c for name, c in columns.items() if self._plan.asked(name) or is_number(c.type) or self._names(c)})
+
+    def _names(self, column: pa.ChunkedArray) -> bool:
+        return self._plan.categorical == "auto" and holds_names(column)
 
 
 def _text(path: PathArgument) -> str:

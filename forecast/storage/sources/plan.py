@@ -16,6 +16,7 @@ from forecast.storage.sources.source import Content
 
 Duplicates: TypeAlias = Literal["error", "last", "mean"]
 Gaps: TypeAlias = Literal["missing", "error", "zero"]
+Categorical: TypeAlias = tuple[str, ...] | Literal["auto"]
 
 DUPLICATES: tuple[Duplicates, ...] = ("error", "last", "mean")
 GAPS: tuple[Gaps, ...] = ("missing", "error", "zero")
@@ -33,6 +34,8 @@ class ReadPlan:
 
     columns: name in the library -> name in the file, for those that differ.
     covariates: names in the library; None takes every other column that holds numbers or booleans.
+    categorical: those of them whose values are names: they are read as the text that they are. `auto` takes columns of text none of
+    whose values is a number.
     date_format: as strptime has it; None reads ISO dates.
     grid: needed by the policies `error` and `zero` for gaps.
     """
@@ -43,11 +46,12 @@ class ReadPlan:
     duplicates: Duplicates
     gaps: Gaps
     grid: Frequency | None
+    categorical: Categorical = ()
 
     @classmethod
     def make(
         cls, columns: Mapping[str, str] | None, covariates: Sequence[str] | None, date_format: str | None, duplicates: Duplicates,
-        gaps: Gaps, frequency: str | None,
+        gaps: Gaps, frequency: str | None, categorical: Categorical = (),
     ) -> ReadPlan:  # fmt: skip
         """Returns the plan of a source's arguments.
 
@@ -65,7 +69,7 @@ class ReadPlan:
             raise ConfigError("the source cannot be set up", mistakes)
         wanted = None if covariates is None else tuple(c for c in covariates if c not in _REQUIRED["history"])
         grid = None if frequency is None else Frequency.parse(frequency)
-        return cls(dict(columns or {}), wanted, date_format, duplicates, gaps, grid)
+        return cls(dict(columns or {}), wanted, date_format, duplicates, gaps, grid, categorical)
 
     def names(self, header: Sequence[str], content: Content, file: str) -> dict[str, str]:
         """Returns name in the library -> name in the file for the columns to read of a file with the given header.
@@ -75,7 +79,8 @@ class ReadPlan:
             DataError: the header has a wanted column twice.
         """
         required = _REQUIRED[content]
-        wanted = {name: self.columns.get(name, name) for name in (*required, *(self.covariates or ()))}
+        named = () if self.covariates is not None or self.categorical == "auto" else self.categorical
+        wanted = {name: self.columns.get(name, name) for name in (*required, *(self.covariates or ()), *named)}
         missing = {name: column for name, column in wanted.items() if column not in header}
         if missing:
             raise InputMissing(_absent(missing, header, file))
@@ -87,8 +92,12 @@ class ReadPlan:
         return wanted
 
     def asked(self, name: str) -> bool:
-        """Returns whether a column is read because the library or the user asked for it, and not because it holds numbers."""
-        return name in _REQUIRED["history"] or name in (self.covariates or ())
+        """Returns whether a column is read because the library or the user asked for it, and not because of what it holds."""
+        return name in _REQUIRED["history"] or name in (self.covariates or ()) or self.named(name)
+
+    def named(self, name: str) -> bool:
+        """Returns whether a column was declared to hold names."""
+        return self.categorical != "auto" and name in self.categorical
 
     def _others(self, header: Sequence[str], taken: set[str]) -> dict[str, str]:
         back = {column: name for name, column in self.columns.items()}

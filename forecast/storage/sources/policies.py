@@ -21,7 +21,7 @@ def apply_duplicates(frame: pd.DataFrame, policy: Duplicates, origin: Origin) ->
     """Returns the frame with one row for each (unique_id, ds).
 
     `last` keeps the row that comes last in the files; `mean` takes the mean of the values that are there, at the place of the
-    first row.
+    first row, whose categories stay.
 
     Raises:
         DataError: the policy is `error` and a pair comes twice.
@@ -44,6 +44,8 @@ def apply_duplicates(frame: pd.DataFrame, policy: Duplicates, origin: Origin) ->
     first = order[~again]  # the sort is stable: the first row of a pair comes first
     out = frame.iloc[first].copy()
     for name in frame.columns.difference(["unique_id", "ds"], sort=False):
+        if frame[name].dtype == object:  # names have no mean: the one that comes first stays
+            continue
         values = frame[name].to_numpy()[order]
         seen = ~np.isnan(values)
         with np.errstate(invalid="ignore"):

@@ -26,7 +26,8 @@ class Source(ABC):
                 neither y nor ds.
 
         Returns:
-            unique_id as text, ds as datetime64[ns] (int64 for whole-number time), the others as float64 with NaN where missing.
+            unique_id as text, ds as datetime64[ns] (int64 for whole-number time), categorical columns as text with None
+            where missing, the others as float64 with NaN where missing.
             Rows in the order of the files.
 
         Raises:

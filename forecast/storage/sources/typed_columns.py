@@ -92,12 +92,46 @@ def numbers_of(column: pa.ChunkedArray, name: str, origin: Origin) -> FloatArray
     return values
 
 
+def names_of(column: pa.ChunkedArray, name: str, origin: Origin) -> AnyArray:
+    """Returns the values of a categorical column: text as it stands, None where it is missing or empty; whole numbers and booleans too,
+    written as text. Rows of one value share one Python object. Shape [rows].
+
+    Raises:
+        DataError: a value that is neither text nor a whole number nor a boolean.
+    """
+    kind = _value_type(column)
+    if not (_is_text(kind) or is_number(kind) or pa.types.is_null(kind)):
+        raise DataError(f"column {name!r} holds {kind}; categories are text, whole numbers or booleans: store them as text")
+    codes, values = _encoded(column)
+    texts = np.array([*(_category(value) for value in values), None], dtype=object)
+    broken = np.array([text is not None and not text for text in texts[:-1]], dtype=np.bool_)
+    _refuse_values(
+        origin,
+        codes,
+        broken,
+        [str(v) for v in values],
+        name,
+        "a category",
+        "amounts are no categories: take the column out of `categorical`",
+    )
+    return texts[codes]
+
+
 def holds_numbers(column: pa.ChunkedArray) -> bool:
     """Returns whether a column can be read as numbers throughout: its type is one, or all of its texts stand for numbers."""
     kind = _value_type(column)
     if _is_text(kind):
         return all(_number(str(text).strip()) is not None for text in _encoded(column)[1] if text is not None)
     return is_number(kind)
+
+
+def holds_names(column: pa.ChunkedArray) -> bool:
+    """Returns whether a column is text of which no value stands for a number."""
+    if not _is_text(_value_type(column)):
+        return False
+    texts = [str(text).strip() for text in _encoded(column)[1] if text is not None]
+    present = [text for text in texts if text not in MISSING_TEXTS]
+    return bool(present) and all(_number(text) is None for text in present)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -107,6 +141,18 @@ def is_number(kind: pa.DataType) -> bool:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _category(value: object) -> str | None:
+    """The name that a value stands for; None where it is missing, empty text where it cannot be a name."""
+    if value is None or value == "" or value != value:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    number = float(value)  # type: ignore[arg-type]
+    return str(int(number)) if number.is_integer() else ""
 
 
 def _value_type(column: pa.ChunkedArray) -> pa.DataType:

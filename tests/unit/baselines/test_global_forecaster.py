@@ -203,3 +203,27 @@ def test_not_one_bit_of_a_ridge_prediction_depends_on_how_many_series_come_along
     together = learner.predict(lag_table(panel, np.arange(300), panel.lengths - 1, plan))
     for chosen in (np.array([17]), np.arange(5), np.arange(250, 297)):
         assert np.array_equal(learner.predict(lag_table(panel, chosen, panel.lengths[chosen] - 1, plan)), together[chosen])
+
+
+@pytest.mark.parametrize("model", ["ridge", "hist_gradient_boosting"])
+def test_a_name_known_ahead_is_learned_and_an_unknown_one_is_no_error(model: str) -> None:
+    rng, days = np.random.default_rng(0), pd.date_range("2026-01-01", periods=200)
+    events = np.where(rng.random((6, 200)) < 0.2, "fair", "none")
+    frames = [
+        pd.DataFrame({"unique_id": f"s{n}", "ds": days, "y": 100 + 30.0 * (own == "fair") + rng.normal(size=200), "event": own})
+        for n, own in enumerate(events)
+    ]
+    rows, roles = pd.concat(frames), Roles(known=("event",), categorical=("event",))
+    history = Panel.from_frame(rows[rows["ds"] <= days[-8]], Frequency.parse("D", (7,)), roles)
+    later = rows[rows["ds"] > days[-8]]
+    future = KnownFuture.from_frame(
+        later.assign(event=later["event"].replace("none", "quiet")), history.frequency, ("event",), ("event",)
+    )
+    forecaster = BASELINES[model](horizon=7, levels=(0.1, 0.5, 0.9), season_lengths=(7,))
+    forecaster.fit(history)
+    mean = forecaster.predict(history, future).mean.ravel()
+    fair = (later["event"] == "fair").to_numpy()
+    assert mean[fair].mean() > mean[~fair].mean() + 10
+    again = BASELINES[model](horizon=7, levels=(0.1, 0.5, 0.9), season_lengths=(7,))
+    again.restore(forecaster.weights())
+    np.testing.assert_array_equal(again.predict(history, future).mean.ravel(), mean)

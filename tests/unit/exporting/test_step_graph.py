@@ -10,30 +10,31 @@ from torch import Tensor
 from forecast.exporting.replay import ExportedStep
 from forecast.exporting.step_graph import StepGraph, exportable
 from forecast.networks.build import build_network
-from forecast.networks.network import Network, Widths
+from forecast.networks.covariates import AMOUNT, Columns
+from forecast.networks.network import Network
 from forecast.networks.one_step import lay_out
 from forecast.networks.settings import NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, Reader, random_y
 
 STEPS = 60
-VARIANTS: dict[str, tuple[NetworkSettings, tuple[int, ...], Widths]] = {
-    **{cell: (NetworkSettings(encoder=cell, memory="short"), (4, 12), WIDTHS) for cell in exportable()},
-    "points": (NetworkSettings(head="point", memory="short"), (4, 12), WIDTHS),
-    "no mixer": (NetworkSettings(mixer=0, memory="short"), (7,), Widths()),
-    "long memory": (NetworkSettings(), (4, 12), Widths(known=1)),
-    "more lags than the paths read": (NetworkSettings(memory="short", lags=80), (4,), Widths()),
-    "no season": (NetworkSettings(memory="short"), (), Widths(static=1)),
-    "a season that fits once": (NetworkSettings(memory="short"), (4, 20), Widths(past=2)),
+VARIANTS: dict[str, tuple[NetworkSettings, tuple[int, ...], Columns]] = {
+    **{cell: (NetworkSettings(encoder=cell, memory="short"), (4, 12), COLUMNS) for cell in exportable()},
+    "points": (NetworkSettings(head="point", memory="short"), (4, 12), COLUMNS),
+    "no mixer": (NetworkSettings(mixer=0, memory="short"), (7,), Columns()),
+    "long memory": (NetworkSettings(), (4, 12), Columns(known=(AMOUNT,))),
+    "more lags than the paths read": (NetworkSettings(memory="short", lags=80), (4,), Columns()),
+    "no season": (NetworkSettings(memory="short"), (), Columns(static=(AMOUNT,))),
+    "a season that fits once": (NetworkSettings(memory="short"), (4, 20), Columns(past=(AMOUNT, AMOUNT))),
 }
 
 
 def _network(variant: str) -> tuple[Network, NetworkSettings]:
-    given, seasons, widths = VARIANTS[variant]
+    given, seasons, columns = VARIANTS[variant]
     settings = NetworkSettings(
         encoder=given.encoder, head=given.head, mixer=given.mixer, memory=given.memory, lags=given.lags or 12, hidden_size=16
     )
     torch.manual_seed(3)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=seasons, widths=widths)
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=seasons, columns=columns)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)

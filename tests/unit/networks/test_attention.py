@@ -25,7 +25,7 @@ from tests.unit.networks.window_loops import (
     numbers,
     shaken,
 )
-from tests.unit.networks.worlds import HORIZON, LEVELS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, Reader, random_y
 from tests.unit.networks.worlds import SEASONS as OF_NETWORKS
 
 MEMORY, SUMMARY, PATHS, OUTPUTS, KNOWN, STEPS = 6, 5, 3, 6, 2, 12
@@ -179,7 +179,7 @@ def test_true_values_are_heard_less_and_less_while_training_and_never_after() ->
 def _network(encoder: str, kind: str) -> Reader:
     torch.manual_seed(3)
     settings = NetworkSettings(encoder=encoder, decoder="attention", attention=kind, lags=12, hidden_size=16, layers=2)  # type: ignore[arg-type]
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=OF_NETWORKS, widths=WIDTHS)
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=OF_NETWORKS, columns=COLUMNS)
     shaken(network)
     return Reader(network, random_y(3, 60))
 

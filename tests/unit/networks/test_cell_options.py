@@ -16,7 +16,7 @@ from forecast.networks.encoders.fused import CellName, CellOptions, FusedRecurre
 from forecast.networks.encoders.peephole_pass import peephole_pass
 from forecast.networks.network import Network
 from forecast.networks.settings import NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, Reader, random_y
 
 Floats = NDArray[np.float64]
 ROWS, STEPS, INPUTS, WIDTH = 3, 9, 4, 5
@@ -38,7 +38,7 @@ def _network(settings: NetworkSettings) -> Network:
     sized = NetworkSettings(
         **{name: getattr(settings, name) for name in settings.__slots__} | {"hidden_size": 8, "lags": 12, "mixer": 4}
     )
-    network = build_network(sized, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+    network = build_network(sized, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
@@ -203,4 +203,4 @@ def test_the_forget_gate_begins_with_its_bias() -> None:
 )  # fmt: skip
 def test_an_option_that_a_cell_does_not_have_is_refused(settings: NetworkSettings, message: str) -> None:
     with pytest.raises(ModelError, match=message.replace("(", r"\(")):
-        build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+        build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)

@@ -20,7 +20,7 @@ from forecast.networks.interfaces import Batch
 from forecast.networks.network import Network
 from forecast.networks.parts import DRAWN, HeadName
 from forecast.networks.settings import EncoderName, NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, Reader, random_network, random_y
 
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 HEADS: tuple[HeadName, ...] = get_args(HeadName)
@@ -84,7 +84,7 @@ def test_sample_paths_make_no_tensor_whose_device_is_left_to_torch(head: HeadNam
 
 def _one_step(head: HeadName) -> Network:
     settings = NetworkSettings("deepar", head=head, lags=12, hidden_size=8, samples=4)
-    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

@@ -14,7 +14,7 @@ from forecast.networks.interfaces import Batch, Scales
 from forecast.networks.network import Network
 from forecast.networks.normalisers.exponential_smoothing import ALPHA, GAMMA, ExponentialSmoothing
 from forecast.networks.settings import EncoderName, NetworkSettings
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_network, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, Reader, random_network, random_y
 
 PATTERN = torch.tensor([1.0, 5.0, 2.0, 8.0], dtype=torch.float64)
 STEPS = 40
@@ -219,7 +219,7 @@ def _smoothed(encoder: EncoderName) -> Network:
     settings = NetworkSettings(
         encoder=encoder, lags=12, hidden_size=16, normaliser="exponential_smoothing", forced_steps=100, dropout=0.0
     )
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -252,7 +252,7 @@ def test_forecasts_of_a_positive_series_scale_exactly_by_a_power_of_two() -> Non
 
 def test_an_untrained_network_follows_level_times_index() -> None:
     settings = NetworkSettings(encoder="esrnn", lags=12, hidden_size=8)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), widths=WIDTHS).eval()
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), columns=COLUMNS).eval()
     with torch.no_grad():
         bias = network.decoder.out.bias.view(HORIZON, -1)  # type: ignore[union-attr, operator]
         assert bias[0].argmax() == network.paths.count, "the path of its own comes after the naive ones"
@@ -292,7 +292,7 @@ def test_the_penalty_is_part_of_the_loss_and_smooths_the_level() -> None:
 def _network_with(wiggle: float) -> Network:
     torch.manual_seed(0)
     settings = NetworkSettings(encoder="esrnn", lags=12, hidden_size=8, wiggle=wiggle, dropout=0.0)
-    return build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+    return build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
 
 
 def _learn(network: Network, y: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from forecast.core.errors import ModelError
 from forecast.networks.build import build_network
+from forecast.networks.covariates import Columns
 from forecast.networks.heads.likelihood import LikelihoodHead
 from forecast.networks.heads.negative_binomial import NegativeBinomialHead, mean_and_dispersion
 from forecast.networks.heads.nonnegative_quantile import NonnegativeQuantileHead
@@ -20,7 +21,6 @@ from forecast.networks.heads.student_t import StudentTHead
 from forecast.networks.heads.tweedie import TweedieHead
 from forecast.networks.heads.zero_inflated import ZeroInflatedHead
 from forecast.networks.interfaces import Head, HeadInput
-from forecast.networks.network import Widths
 from forecast.networks.parts import HeadName
 from forecast.networks.settings import NetworkSettings
 from tests.unit.networks.worlds import batch_of, calibration
@@ -226,7 +226,7 @@ def test_a_panel_of_counts_is_learned_and_the_quantiles_are_calibrated(name: Hea
     y = torch.from_numpy(rng.negative_binomial(2.0, 2.0 / (2.0 + levels), size=(48, 130)).astype(float))
     torch.manual_seed(1)
     settings = NetworkSettings(encoder="gru", head=name, lags=14, hidden_size=24, dropout=0.0)
-    network = build_network(settings, horizon=4, levels=LEVELS, season_lengths=(), widths=Widths())
+    network = build_network(settings, horizon=4, levels=LEVELS, season_lengths=(), columns=Columns())
     network.prepare(y.flatten(), torch.zeros(0), torch.zeros(0))
     late = batch_of(network, y, 126)
     late = late._replace(origins=late.origins[:, -26:])

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from forecast.networks.build import build_network
+from forecast.networks.covariates import Columns
 from forecast.networks.interfaces import Batch
-from forecast.networks.network import LossWeight, Network, Widths
+from forecast.networks.network import LossWeight, Network
 from forecast.networks.settings import NetworkSettings
 
 STEPS, HORIZON = 16, 2
@@ -15,7 +16,7 @@ STEPS, HORIZON = 16, 2
 
 def _network(weight: LossWeight) -> Network:
     settings = NetworkSettings(head="point", lags=4, hidden_size=4, loss_weight=weight)
-    return build_network(settings, horizon=HORIZON, levels=(0.5,), season_lengths=(), widths=Widths()).eval()
+    return build_network(settings, horizon=HORIZON, levels=(0.5,), season_lengths=(), columns=Columns()).eval()
 
 
 def _batch(network: Network, level: float, step: float) -> Batch:

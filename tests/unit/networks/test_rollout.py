@@ -11,7 +11,7 @@ from forecast.networks.build import build_model
 from forecast.networks.interfaces import Batch
 from forecast.networks.parts import HeadName
 from forecast.networks.settings import NetworkSettings
-from tests.unit.networks.worlds import LEVELS, WIDTHS, random_y
+from tests.unit.networks.worlds import COLUMNS, LEVELS, WIDTHS, random_y
 
 HORIZON, SAMPLES, STEPS = 3, 4, 24
 
@@ -19,7 +19,7 @@ HORIZON, SAMPLES, STEPS = 3, 4, 24
 def _network(head: HeadName) -> AutoregressiveNetwork:
     torch.manual_seed(3)
     settings = NetworkSettings(encoder="deepar", head=head, lags=8, hidden_size=12, samples=SAMPLES)
-    network = build_model(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), widths=WIDTHS).eval()
+    network = build_model(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), columns=COLUMNS).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from forecast.core.errors import ModelError
 from forecast.networks.build import build_network
-from forecast.networks.network import Network, Widths
+from forecast.networks.covariates import Columns
+from forecast.networks.network import Network
 from forecast.networks.one_step import CELLS, lay_out
 from forecast.networks.settings import NetworkSettings
 from forecast.networks.step_program import StepInput, StepProgram
-from tests.unit.networks.worlds import HORIZON, LEVELS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import HORIZON, LEVELS, Reader, random_y
 
 STEPS = 60
 VARIANTS: dict[str, NetworkSettings] = {
@@ -29,9 +30,9 @@ VARIANTS: dict[str, NetworkSettings] = {
 SEASONS = {"two seasons": (4, 12), "one season": (7,), "no season": (), "a season that fits once": (4, 20)}
 
 
-def _network(settings: NetworkSettings, seasons: tuple[int, ...], widths: Widths, levels: tuple[float, ...] = LEVELS) -> Network:
+def _network(settings: NetworkSettings, seasons: tuple[int, ...], columns: Columns, levels: tuple[float, ...] = LEVELS) -> Network:
     torch.manual_seed(3)
-    network = build_network(settings, horizon=HORIZON, levels=levels, season_lengths=seasons, widths=widths)
+    network = build_network(settings, horizon=HORIZON, levels=levels, season_lengths=seasons, columns=columns)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -96,7 +97,7 @@ def _require_close(mine: NDArray[np.float64], theirs: Tensor, y: Tensor) -> None
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_every_step_written_out_equals_that_of_the_network(variant: str, kind: str) -> None:
     settings = _settings(variant)
-    _require_equal(_network(settings, (4, 12), WIDTHS), settings, _series(kind))
+    _require_equal(_network(settings, (4, 12), COLUMNS), settings, _series(kind))
 
 
 @pytest.mark.parametrize("seasons", sorted(SEASONS))
@@ -104,12 +105,12 @@ def test_every_step_written_out_equals_that_of_the_network(variant: str, kind: s
 def test_whatever_the_seasons_and_without_covariates(seasons: str, kind: str) -> None:
     settings = _settings("gru quantile")
     for levels in (LEVELS, (0.2, 0.8), tuple(n / 10 for n in range(1, 10))):
-        _require_equal(_network(settings, SEASONS[seasons], Widths(), levels), settings, _series(kind))
+        _require_equal(_network(settings, SEASONS[seasons], Columns(), levels), settings, _series(kind))
 
 
 def test_weights_that_change_later_do_not_change_a_program() -> None:
     settings = _settings("gru quantile")
-    network = _network(settings, (4,), Widths())
+    network = _network(settings, (4,), Columns())
     program, state = StepProgram(lay_out(network, settings)), network.initial_state(1)
     given = StepInput(tuple(s.numpy() for s in state.encoder), state.ring.numpy(), state.statistics.numpy(), np.array([3.0]))
     before = program.run(given)
@@ -131,6 +132,6 @@ def test_weights_that_change_later_do_not_change_a_program() -> None:
 )
 def test_parts_that_are_not_laid_out_are_named(changes: dict[str, object], named: str) -> None:
     settings = NetworkSettings(**changes)  # type: ignore[arg-type]
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), widths=Widths())
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(4,), columns=Columns())
     with pytest.raises(ModelError, match=named):
         lay_out(network, settings)

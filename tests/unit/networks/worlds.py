@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from forecast.networks.build import build_network
+from forecast.networks.covariates import AMOUNT, Columns
 from forecast.networks.interfaces import Batch, Prediction
-from forecast.networks.network import Network, Widths
+from forecast.networks.network import Network
 from forecast.networks.parts import HeadName
 from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.networks.state import NetworkState
@@ -15,14 +16,15 @@ from forecast.networks.state import NetworkState
 HORIZON = 6
 LEVELS = (0.1, 0.5, 0.9)
 SEASONS = (4, 12)
-WIDTHS = Widths(2, 1, 1)
+COLUMNS = Columns((AMOUNT, AMOUNT), (AMOUNT,), (AMOUNT,))
+WIDTHS = COLUMNS.widths()
 
 
-def random_network(encoder: EncoderName, head: HeadName = "quantile", widths: Widths = WIDTHS) -> Network:
+def random_network(encoder: EncoderName, head: HeadName = "quantile", columns: Columns = COLUMNS) -> Network:
     """Returns a network in evaluation mode whose every weight is random: an untrained one would ignore its encoder."""
     torch.manual_seed(3)
     settings = NetworkSettings(encoder=encoder, head=head, lags=12, hidden_size=16, layers=3, dropout=0.2)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=widths)
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=columns)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -47,9 +49,9 @@ class Reader:
         generator = torch.Generator().manual_seed(seed)
         rows, steps = y.shape
         self.network, self.y = network, y
-        self.known = torch.randn(rows, steps + HORIZON, network.widths.known, generator=generator)
-        self.past = torch.randn(rows, steps, network.widths.past, generator=generator)
-        self.static = torch.randn(rows, network.widths.static, generator=generator)
+        self.known = torch.randn(rows, steps + HORIZON, len(network.columns.known), generator=generator)
+        self.past = torch.randn(rows, steps, len(network.columns.past), generator=generator)
+        self.static = torch.randn(rows, len(network.columns.static), generator=generator)
 
     def read(
         self, state: NetworkState, first: int, last: int, origins: Tensor, lengths: Tensor | None = None

@@ -21,7 +21,7 @@ from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.carried_state import start, update
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
-from tests.unit.networks.worlds import HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, SEASONS, WIDTHS, Reader, random_y
 from tests.unit.neural.worlds import CARRYING, future_of, quick, ragged_panel
 from tests.unit.neural.worlds import LEVELS as NEURAL_LEVELS
 
@@ -36,7 +36,7 @@ every_carrying_encoder = pytest.mark.parametrize("encoder", CAUSAL)
 def _network(encoder: EncoderName, *, carry: bool, lags: int = 12) -> Network:
     torch.manual_seed(3)
     settings = NetworkSettings(encoder=encoder, lags=lags, hidden_size=16, layers=3, dropout=0.2, carry=carry)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, widths=WIDTHS)
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=SEASONS, columns=COLUMNS)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -93,7 +93,7 @@ def test_without_carried_state_each_step_is_the_first_step_of_a_series(encoder: 
 
 def test_without_a_lag_vector_the_level_and_the_spread_are_those_of_the_default() -> None:
     alone, default = (
-        build_network(NetworkSettings(lags=lags), horizon=4, levels=LEVELS, season_lengths=(7,), widths=WIDTHS)
+        build_network(NetworkSettings(lags=lags), horizon=4, levels=LEVELS, season_lengths=(7,), columns=COLUMNS)
         for lags in (1, None)
     )
     assert alone.embed is not None

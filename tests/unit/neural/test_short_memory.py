@@ -11,7 +11,8 @@ import torch
 
 from forecast.ensembling.plan import Member
 from forecast.networks.build import SPARE_ROWS, build_network
-from forecast.networks.network import Network, Widths
+from forecast.networks.covariates import Columns
+from forecast.networks.network import Network
 from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.carried_state import start
 from forecast.neural.registry import NEURAL
@@ -27,7 +28,7 @@ LAGS = (None, 2, 8, 24, 168)
 def _short(seasons: tuple[int, ...], lags: int | None, encoder: EncoderName = "gru") -> Network:
     torch.manual_seed(3)
     settings = NetworkSettings(encoder=encoder, lags=lags, hidden_size=16, memory="short")
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=seasons, widths=Widths())
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=seasons, columns=Columns())
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -86,7 +87,7 @@ def test_periodic_series_are_forecast_on_their_own_cycle() -> None:
     """The untrained network follows the last season, which a short memory must hold."""
     torch.manual_seed(0)
     settings = NetworkSettings(memory="short", hidden_size=8)
-    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(12,), widths=Widths()).eval()
+    network = build_network(settings, horizon=HORIZON, levels=LEVELS, season_lengths=(12,), columns=Columns()).eval()
     with torch.no_grad():
         network.decoder.out.bias.view(HORIZON, -1)[:, 1] = 50.0  # type: ignore[union-attr, operator]
     y = torch.arange(60, dtype=torch.float64)[None] % 12

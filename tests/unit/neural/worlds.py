@@ -12,7 +12,7 @@ from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
 from forecast.networks.build import build_network
-from forecast.networks.network import Widths
+from forecast.networks.covariates import Columns
 from forecast.networks.settings import EncoderName, NetworkSettings
 from forecast.neural.forecaster import NeuralForecaster
 from forecast.neural.registry import NEURAL
@@ -57,7 +57,7 @@ def future_of(panel: Panel, value: float = 0.5) -> KnownFuture:
 def _carries(name: str) -> bool:
     """Whether the network of a name can be fed piece by piece."""
     settings = NetworkSettings(encoder=cast(EncoderName, name), lags=8, hidden_size=8)
-    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=(), widths=Widths()).encoder.carries
+    return build_network(settings, horizon=1, levels=LEVELS, season_lengths=(), columns=Columns()).encoder.carries
 
 
 CARRYING = sorted(filter(_carries, NEURAL))
