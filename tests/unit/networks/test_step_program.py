@@ -17,7 +17,7 @@ from forecast.networks.network import Network
 from forecast.networks.one_step import CELLS, lay_out
 from forecast.networks.settings import NetworkSettings
 from forecast.networks.step_program import StepInput, StepProgram
-from tests.unit.networks.worlds import HORIZON, LEVELS, Reader, random_y
+from tests.unit.networks.worlds import COLUMNS, HORIZON, LEVELS, Reader, random_y
 
 STEPS = 60
 VARIANTS: dict[str, NetworkSettings] = {
