@@ -22,7 +22,7 @@ from typing import Any, get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the checkout that this script lies in is what is measured
 
-from benchmarks.families_job import Job, Variant
+from benchmarks.families_job import Job, Variant, shipped_config
 from benchmarks.families_table import NAIVE, between, by_job, not_better, page_rows, table
 from forecast.networks.encoder_table import WINDOWED
 from forecast.networks.settings import EncoderName
@@ -44,10 +44,20 @@ def wanted(options: argparse.Namespace) -> list[Job]:
         places.append((str(options.folder), None if options.scorer is None else str(options.scorer)))
     steps = options.ablation_steps
     variants = () if not options.ablations else ABLATIONS if steps is None else ("short", *ABLATIONS)
-    whole = [Job(name, "whole", *place) for place in places for name in (NAIVE, *names)]
+    whole = [
+        Job(name, "whole", *place, _steps(name, options.m4_steps) if place[0] else None)
+        for place in places
+        for name in (NAIVE, *names)
+    ]
     return whole + [
         Job(name, variant, *place, steps) for place in places for name in names if name not in WINDOWED for variant in variants
     ]
+
+
+def _steps(name: str, most: int | None) -> int | None:
+    """The training steps of a model on M4 Hourly; None for those of its configuration."""
+    own = None if name == NAIVE else shipped_config(name).models[0].arguments["max_steps"]
+    return None if own is None or most is None else min(own, most)
 
 
 def left_to_do(jobs: Iterable[Job], lines: Sequence[dict[str, Any]], any_code: bool = False) -> list[Job]:
@@ -141,6 +151,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--ablations", action="store_true", help="with the state reset, and without lags, too")
     parser.add_argument(
         "--ablation-steps", type=int, metavar="N", help="training steps of the ablations and of what they are beside"
+    )
+    parser.add_argument(
+        "--m4-steps", type=int, metavar="N", help="most training steps on M4 Hourly; those of the configuration if left out"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes at a time")
     parser.add_argument("--any-code", action="store_true", help="lines of other code count as measured too")
