@@ -21,6 +21,7 @@ PARTS = {"pydantic_core", "markupsafe"}
 
 # Declared though no line imports them, and why.
 USED_WITHOUT_IMPORT: dict[str, str] = {
+    "psycopg": "imported by SQLAlchemy, for addresses that begin with postgresql+psycopg",
     "statsmodels": "imported by the name of the data set, when one is read",
 }
 

@@ -414,15 +414,19 @@ def test_a_damaged_parquet_is_refused_with_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))
-def test_every_source_of_the_registry_reads_and_describes_itself(tmp_path: Path, kind: str) -> None:
+def test_every_source_of_the_registry_reads_and_describes_itself(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = {"unique_id": ["a"], "ds": [1], "y": [1.0]}
     write_csv(tmp_path / "a.csv", data)
     write_parquet(tmp_path / "a.parquet", data)
     arguments: dict[str, dict[str, Any]] = {
         "csv": {"path": tmp_path / "a.csv"},
         "parquet": {"path": tmp_path / "a.parquet"},
+        "sql": {"query": "select 'a' as unique_id, 1 as ds, 1.0 as y"},
         "statsmodels": {"dataset": "nile"},
     }
+    monkeypatch.setenv("FORECAST_DATABASE_URL", f"sqlite:///{tmp_path}/data.db")
     source = SOURCES[kind](**arguments[kind])
     assert list(source.read().columns) == ["unique_id", "ds", "y"]
     assert source.describe()
