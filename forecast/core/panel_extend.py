@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from forecast.core.arrays import FloatArray
+from forecast.core.categories import recoded, recoded_future, vocabulary_of
 from forecast.core.errors import UsageError
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel
@@ -37,6 +38,8 @@ def extend_to(panel: Panel, cutoff: int, known: KnownFuture | None = None) -> Pa
         out[rows] = values
         return out
 
+    if known is not None:
+        panel, known = _one_list(panel, known)
     longer = placed(panel.known)
     if known is not None and panel.roles.known:
         position = np.repeat(np.arange(len(panel)), added)
@@ -44,3 +47,10 @@ def extend_to(panel: Panel, cutoff: int, known: KnownFuture | None = None) -> Pa
         steps = panel.starts[position] + row - offsets[position]
         longer[row] = known.window(panel.ids[position], steps, 1)[:, 0]
     return replace(panel, offsets=offsets, y=placed(panel.y), known=longer, past=placed(panel.past))
+
+
+def _one_list(panel: Panel, known: KnownFuture) -> tuple[Panel, KnownFuture]:
+    """Both with the names of their categorical covariates as places in one list for each, which has the names of both."""
+    own, theirs = vocabulary_of(panel), dict(known.vocabulary)
+    both = {name: tuple(sorted({*texts, *theirs.get(name, ())})) for name, texts in own.items()}
+    return recoded(panel, both), recoded_future(known, both)

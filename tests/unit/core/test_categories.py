@@ -13,6 +13,7 @@ from forecast.core.errors import UsageError
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
+from forecast.core.panel_extend import extend_to
 from forecast.core.panel_schema import panel_schema, roles_in
 
 DAILY = Frequency.parse("D")
@@ -90,3 +91,14 @@ def test_a_categorical_column_needs_a_role() -> None:
     frame = pd.DataFrame({"unique_id": "x", "ds": pd.date_range("2026-01-01", periods=2), "y": 1.0})
     with pytest.raises(UsageError, match="have no other role"):
         Panel.from_frame(frame, DAILY, Roles(categorical=("kind",)))
+
+
+def test_a_panel_that_is_extended_by_a_table_with_other_names_keeps_the_names_of_both() -> None:
+    panel = _panel(["fair", "none", "none"])
+    rows = pd.DataFrame({"ds": pd.date_range("2026-01-04", periods=2), "event": ["fair", "strike"], "price": 3.0})
+    ahead = pd.concat([rows.assign(unique_id=uid) for uid in ("x", "y")])
+    known = KnownFuture.from_frame(ahead, DAILY, ("event", "price"), ("event",))
+    longer = extend_to(panel, int(panel.last_cutoff) + 2, known)
+    names = vocabulary_of(longer)["event"]
+    assert [names[int(place)] for place in longer.known[:5, 0]] == ["fair", "none", "none", "fair", "strike"]
+    np.testing.assert_array_equal(longer.known[:5, 1], [2, 2, 2, 3, 3])
