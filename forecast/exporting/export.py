@@ -95,7 +95,7 @@ class Trial:
     @classmethod
     def of(cls, forecaster: NeuralForecaster, panel: Panel) -> Trial:
         """Returns the trial on the series that are long enough."""
-        forecaster.check(panel)
+        panel = forecaster.check(panel)
         long = panel.take(np.flatnonzero(panel.lengths > forecaster.horizon + ORIGINS))
         if not len(long):
             raise UsageError(

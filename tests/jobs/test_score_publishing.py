@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
+from forecast.core.errors import ConfigError
 from forecast.scoring.job import Surroundings, run_score
 from forecast.storage.sinks.file_sink import read_footer
+from forecast.storage.sinks.sql_sink import SqlSink
+from pipelines.score import score_request
+from pipelines.verbs import read_config
 from tests.faults.score_world import HORIZON, LAST_DAY, LastValue, contents, names, published, request, table, with_frame
 
 COLUMNS = [
@@ -155,3 +160,30 @@ def test_the_clock_reaches_no_published_file(tmp_path: Path) -> None:
     run_score(request(tmp_path / "early", table(["a"])), Surroundings(clock=lambda: 0.0))
     run_score(request(tmp_path / "late", table(["a"])), Surroundings(clock=lambda: 2e9))
     assert contents(tmp_path / "early") == contents(tmp_path / "late")
+
+
+def test_a_run_publishes_to_a_database_once_and_a_changed_one_replaces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"sqlite:///{tmp_path}/data.db"
+    monkeypatch.setenv("FORECAST_DATABASE_URL", address)
+    engine = sa.create_engine(address, poolclass=sa.NullPool)
+    asked = replace(request(tmp_path / "out", table(names(3))), sink=SqlSink())
+    first = run_score(asked)
+    second = run_score(asked)
+    assert (first.published, second) == (True, replace(first, published=False))
+    assert first.place.startswith("forecasts of sqlite")
+    before = pd.read_sql("select * from forecasts", engine)
+    assert len(before) == 3 * HORIZON
+    assert not published(tmp_path / "out").exists()
+    run_score(with_frame(asked, table(names(2))))
+    assert sorted(pd.read_sql("select * from forecasts", engine)["unique_id"].unique()) == names(2)
+
+
+def test_a_configuration_names_its_sink() -> None:
+    file = Path(__file__).parents[2] / "configs" / "score" / "sample.yaml"
+    config = read_config(file, ["score.sink.kind=sql", "score.sink.table=shop.forecasts"])
+    sink = score_request(config, date(2026, 5, 4)).sink
+    assert sink is not None
+    assert type(sink) is SqlSink
+    with pytest.raises(ConfigError) as wrong:
+        read_config(file, ["score.sink.kind=sql", "score.sink.tabel=x"])
+    assert any(mistake.startswith("score.sink.tabel") for mistake in wrong.value.mistakes)

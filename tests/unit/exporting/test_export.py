@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import onnx
 import pytest
 
 from forecast.core.errors import GateError, ModelError, SinkError, UsageError
+from forecast.core.event_calendar import EventCalendar
 from forecast.core.frequency import Frequency
 from forecast.core.panel import Panel, Roles
 from forecast.exporting import export as exporting
@@ -56,6 +59,14 @@ def test_models_with_covariates_and_a_calendar_are_exported_too(model: str, role
     panel, forecaster = made_panel(DAILY, roles, (7,), 120), quick(model)
     forecaster.fit(panel)
     assert forecaster.network.calendar
+    assert export(forecaster, panel, tmp_path, version="1")[1].relative <= 1e-5
+
+
+def test_a_model_that_was_told_of_events_is_compared_with_them_on_a_panel_that_brings_none(tmp_path: Path) -> None:
+    panel, forecaster = made_panel(DAILY, Roles(), (7,), 120), quick("gru")
+    first = DAILY.stamps(panel.starts[:1])[0].astype("datetime64[D]").astype(object)
+    days = [first + timedelta(days=7 * week) for week in range(20)]
+    forecaster.fit(replace(panel, calendar=EventCalendar.of(events={"market": days})))
     assert export(forecaster, panel, tmp_path, version="1")[1].relative <= 1e-5
 
 
