@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from forecast.core.arrays import FloatArray
 from forecast.core.frequency import Frequency
 from forecast.core.known_future import KnownFuture
 from forecast.core.panel import Panel, Roles
+from forecast.factory import load_state, save_state
+from forecast.neural.advance import advance
 from forecast.neural.carried_state import start, update
 from forecast.neural.registry import NEURAL
 from tests.unit.neural.worlds import HORIZON, quick
@@ -95,3 +98,22 @@ def test_a_gap_in_an_amount_is_told_where_training_had_one() -> None:
     forecaster.fit(Panel.from_frame(rows, DAILY, roles))
     assert forecaster.facts.gappy == ("price",)
     assert forecaster.facts.columns().widths().known == 2 + 2 * len(forecaster.network.calendar)
+
+
+def test_a_saved_state_goes_on_with_tonights_names(tmp_path: Path) -> None:
+    rows, kinds = _world(6, 0)
+    panel, future, _ = _split(rows, kinds)
+    forecaster = quick("gru")
+    forecaster.fit(panel)
+    save_state(tmp_path / "state", start(forecaster, panel.until(panel.ends - 1)))
+    tonight, _, _ = _split(*_world(6, 0))
+    events = tuple("storm" if name == "strike" else name for name in tonight.categories[0])
+    tonight = replace(
+        tonight, categories=(events, *tonight.categories[1:])
+    )  # what was a strike is now called by a name not learned
+    frame, _, report = advance(forecaster, load_state(tmp_path / "state"), tonight, future)
+    np.testing.assert_allclose(frame.quantiles, forecaster.predict(tonight, future).quantiles, rtol=1e-5, atol=1e-4)
+    assert set(report["kind"]) == {"restated"}, "the history says something else now"
+    frame, _, report = advance(forecaster, load_state(tmp_path / "state"), panel, future)
+    np.testing.assert_allclose(frame.quantiles, forecaster.predict(panel, future).quantiles, rtol=1e-5, atol=1e-4)
+    assert set(report["kind"]) == {"continued"}
