@@ -28,6 +28,7 @@ THETA = "dynamic_optimized_theta"
 SHORT_LENGTH = 200  # rows: panels of short series
 PRIOR_OF_MEAN = 0.5  # of panels whose values remember nothing
 PRIOR_OF_THETA, PRIOR_OF_OTHERS = (0.45, 0.15), 0.04  # in panels of short series, and of longer ones
+PRIOR_OF_MEMBERS = 0.2  # of all networks together, at least
 
 
 @final
@@ -126,8 +127,9 @@ def prior_of(profile: PanelProfile, members: int, guards: Sequence[str]) -> Floa
     """
     theta = PRIOR_OF_THETA[profile.median_length >= SHORT_LENGTH]
     mean = PRIOR_OF_MEAN if profile.memoryless else PRIOR_OF_OTHERS
-    of_guards = [{THETA: theta, "mean": mean}.get(name, PRIOR_OF_OTHERS) for name in guards]
-    return np.array([(1 - sum(of_guards)) / members] * members + of_guards)
+    of_guards = np.array([{THETA: theta, "mean": mean}.get(name, PRIOR_OF_OTHERS) for name in guards])
+    of_guards *= min(1.0, (1 - PRIOR_OF_MEMBERS) / max(of_guards.sum(), 1e-12))  # short and without memory they would be above 1
+    return np.concatenate([np.full(members, (1 - of_guards.sum()) / members), of_guards])
 
 
 def measured_facts(profile: PanelProfile) -> Mapping[str, object]:

@@ -110,3 +110,15 @@ def test_prior_weights_sum_to_one_and_what_is_logged_is_plain() -> None:
     assert prior_of(PROFILE, 3, plan.guards).sum() == pytest.approx(1)
     logged = {**measured_facts(PROFILE), **planned_facts(plan)}
     assert all(isinstance(value, str | int | float | bool | list) for value in logged.values())
+
+
+@pytest.mark.parametrize("memoryless", [True, False])
+@pytest.mark.parametrize("length", [30.0, 5000.0])
+def test_every_candidate_of_every_kind_of_panel_begins_with_some_weight(length: float, memoryless: bool) -> None:
+    """Short series without memory: what Theta and the mean began with was more than all there is."""
+    noise, walk = _measured(100 + NOISE), _measured(100 + np.cumsum(NOISE))
+    assert (noise.memoryless, walk.memoryless) == (True, False)
+    profile = replace(noise if memoryless else walk, median_length=length)
+    prior = prior_of(profile, 3, ["naive", "mean", "seasonal_naive", "dynamic_optimized_theta"])
+    assert (prior > 0).all()
+    assert prior.sum() == pytest.approx(1)
